@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+# Copyright The wasmill Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Computes what the flights examples must find, with nothing but Python's standard library.
+
+    python3 oracle.py hours                     flights of each hour
+    python3 oracle.py origins                   flights, delay and class counts by origin and hour
+    python3 oracle.py top [--n 3]               the N busiest origins of each hour
+    python3 oracle.py classes                   flights and delay by class, of the whole file
+    python3 oracle.py late --bound 60           the rows that come too late, with their line number
+
+Options: --file FILE, --bound MINUTES, --lateness MINUTES, --batch ROWS, --window MINUTES, --ndjson.
+
+Semantics, by which an engine's answer can be compared row by row:
+
+Event time  `date`, read as UTC. Repeated rows count each time that they occur.
+Window      tumbling, aligned to 1970-01-01T00:00:00Z, [start, end): 07:00 belongs to the window
+            that starts at 07:00. Only windows with rows give a result.
+Class       early: delay < 0; on_time: 0 to 14; late: 15 to 59; very_late: 60 and more (minutes).
+Average     the sum of the delays as an integer, divided once: float64(sum) / float64(count).
+Top         by flights, most first; origins that tie by their code, A first. Rank starts at 1.
+Order       results by window start, then rank, then origin.
+
+Lateness    The file is read in order, as one split. Before a row is looked at, the watermark is
+            the newest event time of the rows before it, minus BOUND; it never goes back. The row
+            is late, and counts nowhere but in `late`, if window end + LATENESS <= watermark.
+            With --batch N the watermark moves only after every N-th row, as in an engine that
+            computes it once a batch. Without --bound no row is late. Results are the final ones:
+            a row that comes within the allowed lateness has corrected its window.
+"""
+
+import argparse
+import collections
+import csv
+import datetime
+import gzip
+import json
+import pathlib
+import sys
+
+UTC = datetime.timezone.utc
+FLIGHTS = pathlib.Path(__file__).parent.parent / "data" / "flights.json.gz"
+CLASSES = ("early", "on_time", "late", "very_late")
+
+
+def classify(delay):
+    if delay < 0:
+        return "early"
+    if delay < 15:
+        return "on_time"
+    return "late" if delay < 60 else "very_late"
+
+
+def read(path):
+    """Yields each row with `minute`, its event time in minutes since 1970."""
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for row in map(json.loads, file):
+            date = datetime.datetime.strptime(row["date"], "%Y/%m/%d %H:%M").replace(tzinfo=UTC)
+            row["minute"] = int(date.timestamp()) // 60
+            yield row
+
+
+def split_late(rows, args):
+    """Returns the rows in time, each with its window's `start` in minutes, and those too late."""
+    in_time, late = [], []
+    newest = watermark = None
+    for number, row in enumerate(rows, 1):
+        row["line"] = number
+        row["start"] = row["minute"] - row["minute"] % args.window
+        too_late = watermark is not None and row["start"] + args.window + args.lateness <= watermark
+        (late if too_late else in_time).append(row)
+        newest = row["minute"] if newest is None else max(newest, row["minute"])
+        if args.bound is not None and number % args.batch == 0:
+            watermark = newest - args.bound
+    return in_time, late
+
+
+def stamp(minute):
+    return datetime.datetime.fromtimestamp(minute * 60, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def window(start, args):
+    return {"window_start": stamp(start), "window_end": stamp(start + args.window)}
+
+
+def aggregate(rows):
+    delays = [row["delay"] for row in rows]
+    return {
+        "flights": len(delays),
+        "delay_sum": sum(delays),
+        "delay_avg": sum(delays) / len(delays),
+        "delay_max": max(delays),
+    }
+
+
+def group(rows, *keys):
+    groups = collections.defaultdict(list)
+    for row in rows:
+        groups[tuple(row[key] for key in keys)].append(row)
+    return sorted(groups.items())
+
+
+def hours(in_time, late, args):
+    for (start,), rows in group(in_time, "start"):
+        yield window(start, args) | aggregate(rows)
+
+
+def origins(in_time, late, args):
+    for (start, origin), rows in group(in_time, "start", "origin"):
+        counts = collections.Counter(classify(row["delay"]) for row in rows)
+        yield window(start, args) | {"origin": origin} | aggregate(rows) | {name: counts[name] for name in CLASSES}
+
+
+def top(in_time, late, args):
+    for (start,), rows in group(in_time, "start"):
+        counts = collections.Counter(row["origin"] for row in rows)
+        busiest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        for rank, (origin, flights) in enumerate(busiest[: args.n], 1):
+            yield window(start, args) | {"rank": rank, "origin": origin, "flights": flights}
+
+
+def classes(in_time, late, args):
+    for row in in_time:
+        row["class"] = classify(row["delay"])
+    for (name,), rows in group(in_time, "class"):
+        yield {"class": name} | aggregate(rows)
+
+
+def late_rows(in_time, late, args):
+    for row in late:
+        columns = ("line", "date", "delay", "distance", "origin", "destination")
+        yield {column: row[column] for column in columns}
+
+
+QUERIES = {"hours": hours, "origins": origins, "top": top, "classes": classes, "late": late_rows}
+
+
+def write(results, ndjson):
+    writer = None
+    for result in results:
+        if ndjson:
+            print(json.dumps(result, separators=(",", ":")))
+            continue
+        if writer is None:
+            writer = csv.DictWriter(sys.stdout, result.keys(), lineterminator="\n")
+            writer.writeheader()
+        writer.writerow(result)
+
+
+def at_least(least):
+    def parse(text):
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}")
+        return value
+
+    return parse
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("query", choices=QUERIES)
+    parser.add_argument("--file", type=pathlib.Path, default=FLIGHTS)
+    parser.add_argument("--window", type=at_least(1), default=60, help="minutes")
+    parser.add_argument("--bound", type=at_least(0), help="out-of-orderness that is waited for, in minutes")
+    parser.add_argument("--lateness", type=at_least(0), default=0, help="allowed lateness in minutes")
+    parser.add_argument("--batch", type=at_least(1), default=1, help="rows between two watermarks")
+    parser.add_argument("--n", type=at_least(1), default=3, help="length of `top`")
+    parser.add_argument("--ndjson", action="store_true", help="NDJSON in place of CSV")
+    args = parser.parse_args()
+    in_time, late = split_late(read(args.file), args)
+    write(QUERIES[args.query](in_time, late, args), args.ndjson)
+
+
+if __name__ == "__main__":
+    main()
