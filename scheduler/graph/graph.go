@@ -1,0 +1,111 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package graph turns a pipeline, from a file or from a Go builder, into a checked graph of nodes:
+// every name resolved, every schema and type agreed, every operator ready to be made. A graph that
+// Check returned can be run; what can be known to fail before a row flows, fails here, with the
+// line at fault. The package runs nothing: job does.
+package graph
+
+import (
+	"time"
+
+	"github.com/wasmill/wasmill/abi"
+	"github.com/wasmill/wasmill/scheduler/operator"
+)
+
+// Graph is a checked pipeline. Nodes are in topological order: each after all that it reads.
+type Graph struct {
+	Name    string
+	Nodes   []*Node
+	Options Options
+}
+
+// Options are a pipeline's settings as a whole.
+type Options struct {
+	// Parallelism is the number of subtasks of each node that sets none. Default 1.
+	Parallelism int
+	// Latency is the longest that a row waits for its batch to fill. Default 50 ms.
+	Latency time.Duration
+	// BatchRows is the most rows of a batch that a source makes. Default 1,024.
+	BatchRows int
+	// Seed is where all randomness of the job comes from. Default 1.
+	Seed uint64
+}
+
+// Policy is what becomes of a row that fails.
+type Policy uint8
+
+// The policies, as on_error in a pipeline file.
+const (
+	PolicyFail       Policy = iota // the job fails
+	PolicyDrop                     // the row is counted and dropped
+	PolicyDeadLetter               // the row goes to the output "dead_letters" with the reason
+)
+
+// Node is one source, operator or sink. Exactly one of Source, New and Sink is set.
+type Node struct {
+	Name        string
+	Line        int // in the pipeline file; 0 where it has none
+	Parallelism int
+	Inputs      []Input
+	Outputs     []Port
+	OnError     Policy
+	DeadLetters int // the output of rows that failed, -1 where it has none
+
+	Source *SourceNode
+	New    func(operator.Context) (operator.Operator, error)
+	Sink   operator.Sink
+}
+
+// Port is an output of a node. The first is the main one and has no name.
+type Port struct {
+	Name   string
+	Schema *abi.Schema
+}
+
+// Input is an edge, seen from the node that reads it.
+type Input struct {
+	From      *Node
+	Port      int // of From
+	Partition Partition
+	Key       []int // columns, where Partition is Hash
+}
+
+// Partition says which subtask a row goes to.
+type Partition uint8
+
+// The partitionings.
+const (
+	// Forward: to the subtask of the same number; where the numbers of subtasks differ, Rebalance.
+	Forward Partition = iota
+	// Hash: to the subtask that owns the key group of the row's key.
+	Hash
+	// Broadcast: to all.
+	Broadcast
+	// Rebalance: to each in turn, batch by batch.
+	Rebalance
+)
+
+// SourceNode is what a source has besides a node's.
+type SourceNode struct {
+	Source operator.Source
+	Time   *Time // nil where rows have no event time
+}
+
+// Time says where event time comes from, and how its watermark is made, split by split.
+type Time struct {
+	Column     int           // a timestamp column
+	OutOfOrder time.Duration // how much earlier than the latest one so far a row may be
+	Idle       time.Duration // a split without rows for so long is left out of the watermark; 0 never
+}
+
+// DeadLetterSchema is the schema of the output "dead_letters".
+func DeadLetterSchema() *abi.Schema {
+	return &abi.Schema{Fields: []abi.Field{
+		{Name: "operator", Type: abi.String}, // the node's name
+		{Name: "position", Type: abi.String}, // where the row came from, in words; null where nobody knows
+		{Name: "reason", Type: abi.String},
+		{Name: "row", Type: abi.String}, // the row as JSON, or the record as it was read; invalid UTF-8 replaced
+	}}
+}
