@@ -1,0 +1,273 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package conformance
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wasmill/wasmill/abi"
+	"github.com/wasmill/wasmill/abi/batch"
+	"github.com/wasmill/wasmill/abi/describe"
+)
+
+var rewrite = flag.Bool("rewrite", false, "renew ../testdata from the rows in this file")
+
+// golden is one message of ../testdata.
+type golden struct {
+	name     string
+	number   uint32
+	fields   []abi.Field
+	rows     []row
+	time     []abi.EventTime
+	kind     []batch.RowKind
+	origin   []uint32
+	group    []uint32
+	failures []batch.Failure
+}
+
+func goldens() []golden {
+	everything := Operators().Operators[0].Inputs[0].Fields
+	n := fields("n", "int64")
+	return []golden{
+		{name: "everything", fields: everything, rows: everythingRows()},
+		{name: "empty", fields: everything},
+		{name: "times-kinds-origin", number: 1, fields: n,
+			rows:   []row{{int64(10)}, {int64(11)}, {nil}, {int64(-1)}, {int64(7)}},
+			time:   []abi.EventTime{1_000_000_000_000_000, 0, -1, math.MaxInt64, math.MinInt64},
+			kind:   []batch.RowKind{batch.Insert, batch.UpdateBefore, batch.UpdateAfter, batch.Delete, batch.Insert},
+			origin: []uint32{0, 0, 1, 3, 65535}},
+		{name: "group", fields: fields("x", "float64"),
+			rows: []row{{1.5}, {2.5}, {nil}, {4.0}}, group: []uint32{0, 1, 0, 2}},
+		{name: "failures", fields: n, rows: []row{{int64(1)}, {int64(2)}}, origin: []uint32{1, 3},
+			failures: []batch.Failure{{Row: 0, Message: "n is negative: -3"}, {Row: 2, Message: "zu groß: 日本 🎈"}, {Row: 4, Message: ""}}},
+		{name: "config", number: abi.SchemaConfig,
+			fields: fields("on", "bool", "level", "int32", "limit", "int64", "rate", "float64", "price", "decimal(2)",
+				"separator", "string", "since", "timestamp", "airports", "list<string>", "absent", "string"),
+			rows: []row{{true, int32(-1), int64(15), 0.908, int64(-1999), " ", int64(981_173_106_000_000), row{"JFK", "", "Zürich"}, nil}}},
+		{name: "accumulators", number: abi.SchemaAccumulator, fields: fields("accumulator", "struct<sum: float64, count: int64>"),
+			rows: []row{{row{6.5, int64(3)}}, {nil}, {row{0.0, int64(0)}}, {row{nil, int64(1)}}}},
+	}
+}
+
+// everythingRows has, in each column, a null, the least and the greatest value, and whatever else
+// readers get wrong. The second row is all null.
+func everythingRows() []row {
+	long := strings.Repeat("0123456789", 4)
+	return []row{
+		{true, int32(1), int64(2), 1.5, int64(1234), "hello", []byte{1, 2, 3}, int64(981_173_106_000_000),
+			row{"a", "bc"}, row{int64(1), "x"}},
+		{nil, nil, nil, nil, nil, nil, nil, nil, nil, nil},
+		{false, int32(0), int64(0), 0.0, int64(0), "", []byte{}, int64(0), row{}, row{int64(0), ""}},
+		{true, int32(math.MaxInt32), int64(math.MaxInt64), math.MaxFloat64, int64(abi.DecimalAbsLimit - 1), "größer 日本語 🎈",
+			[]byte{0, 255, 128}, int64(math.MaxInt64), row{"", nil, "é"}, row{int64(math.MaxInt64), "ü"}},
+		{false, int32(math.MinInt32), int64(math.MinInt64), -math.MaxFloat64, int64(1 - abi.DecimalAbsLimit), "\x00\n\t\"\\\x7f",
+			[]byte("bytes"), int64(math.MinInt64), row{nil}, row{int64(math.MinInt64), nil}},
+		{true, int32(-1), int64(-1), math.Float64frombits(0x7ff8 << 48), int64(-5), long, []byte(long), int64(-1),
+			row{"1", "2", "3", "4", "5", "6", "7", "8", "9"}, row{nil, "b"}},
+		{false, nil, int64(1) << 53, math.Inf(1), nil, "a\u0301", []byte{0xc3}, nil, row{long}, nil},
+		{nil, int32(7), nil, math.Inf(-1), int64(100), nil, nil, int64(1), nil, row{nil, nil}},
+		{true, int32(8), int64(-1<<53 - 1), math.Copysign(0, -1), int64(-100), "8", []byte{0}, int64(-62_135_596_800_000_000), row{}, row{int64(8), "8"}},
+		{true, int32(9), int64(9), math.SmallestNonzeroFloat64, int64(1), "end", []byte{9}, int64(9), row{"x"}, row{int64(9), "end"}},
+	}
+}
+
+func (g *golden) schema() *abi.Schema { return &abi.Schema{Fields: g.fields} }
+
+// message builds the golden's batch.
+func (g *golden) message(p *batch.Pool) *batch.Message {
+	b := build(p, g.schema(), g.rows)
+	b.Times, b.Kinds = g.time, g.kind
+	return &batch.Message{Number: g.number, Batch: b, Time: true, Origin: g.origin, Group: g.group, Failures: g.failures}
+}
+
+func (g *golden) decode(t *testing.T, data []byte) *golden {
+	t.Helper()
+	p := &batch.Pool{}
+	m, err := p.Decode(data, func(number uint32) *abi.Schema {
+		if number != g.number {
+			return nil
+		}
+		return g.schema()
+	})
+	if err != nil {
+		t.Fatalf("%s: %v", g.name, err)
+	}
+	return &golden{name: g.name, number: m.Number, fields: g.fields, rows: rowsOf(m.Batch), time: m.Batch.Times,
+		kind: m.Batch.Kinds, origin: m.Origin, group: m.Group, failures: m.Failures}
+}
+
+// text is the .json beside the golden; ../testdata/README.md says how values are written.
+func (g *golden) text() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "{\n\"schema\": %d,\n\"columns\": {", g.number)
+	for i := range g.fields {
+		fmt.Fprintf(&out, "%s%s: %s", comma(i), jsonString(g.fields[i].Name), jsonString(g.fields[i].TypeString()))
+	}
+	out.WriteString("},\n\"rows\": [")
+	for i, r := range g.rows {
+		fmt.Fprintf(&out, "%s\n%s", strings.TrimSpace(comma(i)), rowText(g.fields, r))
+	}
+	out.WriteString("\n]")
+	perRow(&out, "time", g.time, `"%d"`)
+	perRow(&out, "kind", g.kind, "%d")
+	perRow(&out, "origin", g.origin, "%d")
+	perRow(&out, "group", g.group, "%d")
+	if g.failures != nil {
+		out.WriteString(",\n\"failures\": [")
+		for i, f := range g.failures {
+			fmt.Fprintf(&out, "%s{\"row\": %d, \"message\": %s}", comma(i), f.Row, jsonString(f.Message))
+		}
+		out.WriteString("]")
+	}
+	out.WriteString("\n}\n")
+	return out.String()
+}
+
+func perRow[T any](out *strings.Builder, name string, values []T, format string) {
+	if values == nil {
+		return
+	}
+	fmt.Fprintf(out, ",\n%q: [", name)
+	for i, v := range values {
+		fmt.Fprintf(out, "%s"+format, comma(i), v)
+	}
+	out.WriteString("]")
+}
+
+func comma(i int) string {
+	if i == 0 {
+		return ""
+	}
+	return ", "
+}
+
+// file compares a file of ../testdata with what it should hold, or renews it.
+func file(t *testing.T, name string, want []byte) []byte {
+	t.Helper()
+	path := filepath.Join("..", "testdata", name)
+	if *rewrite {
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs from what the test writes (renew with -rewrite):\n%s", name, cmp.Diff(string(want), string(got)))
+	}
+	return got
+}
+
+// encode returns the bytes of m as a guest is given them.
+func encode(m *batch.Message) []byte {
+	words := make([]uint64, m.Size()/8)
+	dst := make([]byte, 8*len(words))
+	return dst[:m.Encode(dst)]
+}
+
+func TestGoldenBatchesAreWhatTheHostWritesAndReads(t *testing.T) {
+	for _, g := range goldens() {
+		data := file(t, "batch-"+g.name+".bin", encode(g.message(&batch.Pool{})))
+		file(t, "batch-"+g.name+".json", []byte(g.decode(t, data).text()))
+		if want, got := g.text(), g.decode(t, data).text(); want != got {
+			t.Errorf("%s: %s", g.name, cmp.Diff(want, got))
+		}
+	}
+}
+
+func TestAGoldenInAnotherLayoutHoldsTheSameRows(t *testing.T) {
+	g := goldens()[0]
+	for name, layout := range layouts() {
+		data := relay(g.message(&batch.Pool{}), layout)
+		if want, got := g.text(), g.decode(t, data).text(); want != got {
+			t.Errorf("layout %s: %s", name, cmp.Diff(want, got))
+		}
+		if name == "backwards" {
+			file(t, "batch-everything-relaid.bin", data)
+		}
+	}
+}
+
+func TestGoldenDescriptionIsWhatTheHostReads(t *testing.T) {
+	want := Operators()
+	want.SDK = "golden 1.0 ü"
+	for i := range want.Operators {
+		want.Operators[i].Doc = "the operator " + want.Operators[i].Name
+	}
+	data := file(t, "describe-conformance.bin", writeModule(want))
+	got, err := describe.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file(t, "describe-conformance.json", []byte(moduleText(got)))
+	if diff := cmp.Diff(moduleText(want), moduleText(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// moduleText writes a description as JSON. Defaults and empty lists are left out.
+func moduleText(m *describe.Module) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "{\n\"abi\": %d,\n\"sdk\": %s,\n\"operators\": [", m.ABI, jsonString(m.SDK))
+	for i := range m.Operators {
+		op := &m.Operators[i]
+		fmt.Fprintf(&out, "%s\n{\"name\": %s, \"kind\": %q, \"doc\": %s", strings.TrimSpace(comma(i)), jsonString(op.Name), op.Kind, jsonString(op.Doc))
+		fmt.Fprintf(&out, ",\n \"inputs\": %s,\n \"outputs\": %s", portsText(op.Inputs), portsText(op.Outputs))
+		if len(op.Config) > 0 {
+			fmt.Fprintf(&out, ",\n \"config\": %s", fieldsText(op.Config))
+		}
+		if op.Accumulator != nil {
+			fmt.Fprintf(&out, ",\n \"accumulator\": %s", jsonString(op.Accumulator.TypeString()))
+		}
+		if len(op.Counters) > 0 {
+			fmt.Fprintf(&out, ",\n \"counters\": [%q]", strings.Join(op.Counters, `", "`))
+		}
+		out.WriteString("}")
+	}
+	out.WriteString("\n]\n}\n")
+	return out.String()
+}
+
+func portsText(ports []describe.Port) string {
+	var parts []string
+	for i := range ports {
+		p := &ports[i]
+		part := fmt.Sprintf("{\"name\": %s, \"fields\": %s", jsonString(p.Name), fieldsText(p.Fields))
+		if p.Forward {
+			part += `, "forward": true`
+		}
+		if p.Time {
+			part += `, "time": true`
+		}
+		parts = append(parts, part+"}")
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}
+
+func fieldsText(fields []abi.Field) string {
+	var parts []string
+	for i := range fields {
+		f := &fields[i]
+		part := fmt.Sprintf("{\"name\": %s, \"type\": %s", jsonString(f.Name), jsonString(f.TypeString()))
+		if f.Required {
+			part += `, "required": true`
+		}
+		if f.Default != "" {
+			part += `, "default": ` + jsonString(f.Default)
+		}
+		parts = append(parts, part+"}")
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}
