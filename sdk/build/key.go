@@ -19,7 +19,7 @@ import (
 // only if they are built the same way from the same files.
 func contentKey(tc *toolchain, dir string) (string, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%q\n", tc.lang, tc.version)
+	h.Write(fmt.Appendf(nil, "%s\n%q\n", tc.lang, tc.version))
 	if err := hashFolder(h, dir); err != nil {
 		return "", err
 	}
