@@ -7,7 +7,7 @@ fuzztime = 30s
 
 # Guests in Go: vetted and checked as what they are, programs for wasip1.
 wasip1 = GOOS=wasip1 GOARCH=wasm
-guests = $$($(wasip1) go list -e ./sdk/go/... 2>/dev/null; \
+guests = $$($(wasip1) go list -e -f '{{if .GoFiles}}{{.ImportPath}}{{end}}' ./sdk/go/... 2>/dev/null; \
 	$(wasip1) go list -e -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' ./examples/... 2>/dev/null)
 
 .PHONY: help run build test check check-generated toolchains bench fuzz generate clean
