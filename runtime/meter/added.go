@@ -1,0 +1,142 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package meter
+
+import "github.com/wasmill/wasmill/runtime/module"
+
+// Instructions that the meter writes and package module has no name for.
+const (
+	opI64LtS     = 0x53
+	opI32WrapI64 = 0xa7
+	opI64ExtendU = 0xad
+	opI64Add     = 0x7c
+	opI64Sub     = 0x7d
+	opI64Mul     = 0x7e
+	opI64Or      = 0x84
+	opI64ShrU    = 0x88
+)
+
+// The functions that the meter adds after the guest's, in order.
+const (
+	addedTake  = iota // (cost i64): fuel is below cost, get more
+	addedEnter        // (): fuel or stack went below zero at a function's entry
+	addedBulk         // (n i32, weight i64) -> (n i32): charge n*weight/64
+)
+
+// addedNames are their names in stack traces.
+var addedNames = [...]string{
+	addedTake:  module.ReservedPrefix + " take",
+	addedEnter: module.ReservedPrefix + " enter",
+	addedBulk:  module.ReservedPrefix + " bulk",
+}
+
+func (w *rewriter) emitCall(function uint32) {
+	w.emit(byte(module.OpCall))
+	w.scratch = appendU32(w.scratch, function)
+}
+
+func (w *rewriter) emitGlobal(op module.Opcode, index uint32) {
+	w.emit(byte(op))
+	w.scratch = appendU32(w.scratch, index)
+}
+
+func (w *rewriter) emitI64(v int64) {
+	w.emit(byte(module.OpI64Const))
+	w.scratch = appendS64(w.scratch, v)
+}
+
+// addConst writes global = global op v.
+func (w *rewriter) addConst(global uint32, v int64, op byte) {
+	w.emitGlobal(module.OpGlobalGet, global)
+	w.emitI64(v)
+	w.emit(op)
+	w.emitGlobal(module.OpGlobalSet, global)
+}
+
+// short leaves whether fuel is below cost.
+func (w *rewriter) short(cost int64) {
+	w.emitGlobal(module.OpGlobalGet, w.fuelGlobal())
+	w.emitI64(cost)
+	w.emit(opI64LtS)
+}
+
+// takeIfShort writes if fuel < cost { take(cost) }.
+func (w *rewriter) takeIfShort(cost int64) {
+	w.short(cost)
+	w.emit(byte(module.OpIf), byte(module.BlockEmpty))
+	w.emitI64(cost)
+	w.emitCall(w.added(addedTake))
+	w.emit(byte(module.OpEnd))
+}
+
+// enter writes the entry of a function that accounts for its frame: both globals go down, and one
+// test finds whether either is below zero.
+func (w *rewriter) enter(cost int64) {
+	w.addConst(w.fuelGlobal(), cost, opI64Sub)
+	w.addConst(w.stackGlobal(), w.frame, opI64Sub)
+	w.emitGlobal(module.OpGlobalGet, w.fuelGlobal())
+	w.emitGlobal(module.OpGlobalGet, w.stackGlobal())
+	w.emit(opI64Or)
+	w.emitI64(0)
+	w.emit(opI64LtS, byte(module.OpIf), byte(module.BlockEmpty))
+	w.emitCall(w.added(addedEnter))
+	w.emit(byte(module.OpEnd))
+}
+
+// addedBodies returns the bodies of the added functions.
+func (w *rewriter) addedBodies() [][]byte {
+	var out [][]byte
+	for _, write := range []func(){w.takeBody, w.enterBody, w.bulkBody} {
+		w.scratch = append(w.scratch[:0], 0) // no locals
+		write()
+		w.emit(byte(module.OpEnd))
+		out = append(out, append([]byte(nil), w.scratch...))
+	}
+	return out
+}
+
+// refilled writes fuel = refill(what is on the stack), and a trap if that is negative: a host
+// that gives too little would otherwise be asked forever.
+func (w *rewriter) refilled() {
+	w.emitCall(w.refillImport())
+	w.emitGlobal(module.OpGlobalSet, w.fuelGlobal())
+	w.short(0)
+	w.emit(byte(module.OpIf), byte(module.BlockEmpty), byte(module.OpUnreachable), byte(module.OpEnd))
+}
+
+// takeBody: fuel = refill(fuel - cost) + cost, so that the charge that follows can be made.
+func (w *rewriter) takeBody() {
+	w.emitGlobal(module.OpGlobalGet, w.fuelGlobal())
+	w.emit(byte(module.OpLocalGet), 0, opI64Sub)
+	w.refilled()
+	w.emitGlobal(module.OpGlobalGet, w.fuelGlobal())
+	w.emit(byte(module.OpLocalGet), 0, opI64Add)
+	w.emitGlobal(module.OpGlobalSet, w.fuelGlobal())
+}
+
+// enterBody: the stack comes first, since its end is final.
+func (w *rewriter) enterBody() {
+	w.emitGlobal(module.OpGlobalGet, w.stackGlobal())
+	w.emitI64(0)
+	w.emit(opI64LtS, byte(module.OpIf), byte(module.BlockEmpty))
+	w.emitCall(w.stackImport())
+	w.emit(byte(module.OpUnreachable), byte(module.OpEnd))
+	w.emitGlobal(module.OpGlobalGet, w.fuelGlobal())
+	w.refilled()
+}
+
+// bulkBody: fuel -= (n*weight)>>6, checked; n < 2**32 and weight < 2**30, so nothing wraps.
+func (w *rewriter) bulkBody() {
+	w.emitGlobal(module.OpGlobalGet, w.fuelGlobal())
+	w.emit(byte(module.OpLocalGet), 0, opI64ExtendU)
+	w.emit(byte(module.OpLocalGet), 1, opI64Mul)
+	w.emitI64(6)
+	w.emit(opI64ShrU, opI64Sub)
+	w.emitGlobal(module.OpGlobalSet, w.fuelGlobal())
+	w.short(0)
+	w.emit(byte(module.OpIf), byte(module.BlockEmpty))
+	w.emitGlobal(module.OpGlobalGet, w.fuelGlobal())
+	w.refilled()
+	w.emit(byte(module.OpEnd), byte(module.OpLocalGet), 0)
+}
