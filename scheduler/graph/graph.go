@@ -33,16 +33,6 @@ type Options struct {
 	Seed uint64
 }
 
-// Policy is what becomes of a row that fails.
-type Policy uint8
-
-// The policies, as on_error in a pipeline file.
-const (
-	PolicyFail       Policy = iota // the job fails
-	PolicyDrop                     // the row is counted and dropped
-	PolicyDeadLetter               // the row goes to the output "dead_letters" with the reason
-)
-
 // Node is one source, operator or sink. Exactly one of Source, New and Sink is set.
 type Node struct {
 	Name        string
@@ -50,7 +40,7 @@ type Node struct {
 	Parallelism int
 	Inputs      []Input
 	Outputs     []Port
-	OnError     Policy
+	OnError     operator.Policy
 	DeadLetters int // the output of rows that failed, -1 where it has none
 
 	Source *SourceNode
@@ -98,14 +88,4 @@ type Time struct {
 	Column     int           // a timestamp column
 	OutOfOrder time.Duration // how much earlier than the latest one so far a row may be
 	Idle       time.Duration // a split without rows for so long is left out of the watermark; 0 never
-}
-
-// DeadLetterSchema is the schema of the output "dead_letters".
-func DeadLetterSchema() *abi.Schema {
-	return &abi.Schema{Fields: []abi.Field{
-		{Name: "operator", Type: abi.String}, // the node's name
-		{Name: "position", Type: abi.String}, // where the row came from, in words; null where nobody knows
-		{Name: "reason", Type: abi.String},
-		{Name: "row", Type: abi.String}, // the row as JSON, or the record as it was read; invalid UTF-8 replaced
-	}}
 }

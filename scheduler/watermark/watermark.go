@@ -1,0 +1,117 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package watermark decides how far event time has come. A watermark t promises that no row with an
+// event time before t follows. Everything here is pure: times come in, watermarks come out; task
+// and job carry them about.
+package watermark
+
+import (
+	"math"
+	"time"
+
+	"github.com/wasmill/wasmill/abi"
+)
+
+// The least and the greatest watermark: nothing is known yet; nothing follows.
+const (
+	Min abi.EventTime = math.MinInt64
+	Max abi.EventTime = math.MaxInt64
+)
+
+// MaxEventTime bounds the event time of a row on both sides of 1970, so that adding a window's
+// size to it can't wrap: about 146,000 years.
+const MaxEventTime abi.EventTime = 1 << 62
+
+// BoundedOutOfOrderness is the watermark of one split whose rows come at most Bound earlier than
+// the latest one before them. The zero Bound makes it that of a split in order. Flink has it under
+// the same name.
+type BoundedOutOfOrderness struct {
+	Bound time.Duration
+	seen  bool
+	max   abi.EventTime
+}
+
+// Observe takes the event times of rows.
+func (w *BoundedOutOfOrderness) Observe(times []abi.EventTime) {
+	for _, t := range times {
+		if !w.seen || t > w.max {
+			w.max, w.seen = t, true
+		}
+	}
+}
+
+// Current returns the watermark, Min before the first row. It never decreases.
+func (w *BoundedOutOfOrderness) Current() abi.EventTime {
+	if !w.seen {
+		return Min
+	}
+	return w.max - abi.EventTime(w.Bound.Microseconds())
+}
+
+// Merger is the watermark over several inputs: the least of those that are neither idle nor at
+// their end. Invariants: Current never decreases; an input that comes back from being idle does
+// not take it back.
+type Merger struct {
+	inputs  []input
+	current abi.EventTime
+}
+
+type input struct {
+	mark abi.EventTime
+	idle bool
+}
+
+// NewMerger returns a merger of n inputs, each at Min.
+func NewMerger(n int) *Merger {
+	m := &Merger{inputs: make([]input, n), current: Min}
+	for i := range m.inputs {
+		m.inputs[i].mark = Min
+	}
+	return m
+}
+
+// Advance sets the watermark of an input, which is then not idle; an earlier one than before is
+// ignored. It returns the watermark over all, and whether that has advanced. An input at its end
+// advances to Max.
+func (m *Merger) Advance(i int, t abi.EventTime) (abi.EventTime, bool) {
+	in := &m.inputs[i]
+	in.mark, in.idle = max(in.mark, t), false
+	return m.merge()
+}
+
+// Idle leaves an input out until it advances again. While all are idle the watermark stands.
+func (m *Merger) Idle(i int) (abi.EventTime, bool) {
+	m.inputs[i].idle = true
+	return m.merge()
+}
+
+// AllIdle says whether no input is left to wait for: each is idle or at its end, and one at
+// least is idle.
+func (m *Merger) AllIdle() bool {
+	idle := false
+	for _, in := range m.inputs {
+		if !in.idle && in.mark != Max {
+			return false
+		}
+		idle = idle || in.idle
+	}
+	return idle
+}
+
+// Current returns the watermark over all inputs.
+func (m *Merger) Current() abi.EventTime { return m.current }
+
+func (m *Merger) merge() (abi.EventTime, bool) {
+	least, live := Max, false
+	for _, in := range m.inputs {
+		if !in.idle {
+			least, live = min(least, in.mark), true
+		}
+	}
+	if m.AllIdle() || !live || least <= m.current {
+		return m.current, false
+	}
+	m.current = least
+	return least, true
+}

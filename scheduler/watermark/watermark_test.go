@@ -1,0 +1,70 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package watermark
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/wasmill/wasmill/abi"
+)
+
+func TestWatermarkIsTheLatestRowLessTheBound(t *testing.T) {
+	w := BoundedOutOfOrderness{Bound: 5 * time.Second}
+	if got := w.Current(); got != Min {
+		t.Fatalf("before the first row it is %d", got)
+	}
+	w.Observe([]abi.EventTime{10_000_000, 30_000_000, 20_000_000})
+	w.Observe([]abi.EventTime{1})
+	if got := w.Current(); got != 25_000_000 {
+		t.Fatalf("it is %d, should be 25,000,000", got)
+	}
+}
+
+func TestMergerIsTheLeastOfItsLiveInputs(t *testing.T) {
+	m := NewMerger(3)
+	for _, step := range []struct {
+		do   func() (abi.EventTime, bool)
+		want abi.EventTime
+		up   bool
+	}{
+		{func() (abi.EventTime, bool) { return m.Advance(0, 10) }, Min, false},
+		{func() (abi.EventTime, bool) { return m.Advance(1, 20) }, Min, false},
+		{func() (abi.EventTime, bool) { return m.Idle(2) }, 10, true},
+		{func() (abi.EventTime, bool) { return m.Advance(2, 5) }, 10, false}, // back, and behind
+		{func() (abi.EventTime, bool) { return m.Advance(0, 30) }, 10, false},
+		{func() (abi.EventTime, bool) { return m.Advance(2, 25) }, 20, true},
+		{func() (abi.EventTime, bool) { return m.Advance(1, 15) }, 20, false}, // a split goes back
+		{func() (abi.EventTime, bool) { return m.Advance(1, Max) }, 25, true},
+		{func() (abi.EventTime, bool) { return m.Idle(0) }, 25, false},
+		{func() (abi.EventTime, bool) { return m.Idle(2) }, 25, false}, // nobody left: it stands
+		{func() (abi.EventTime, bool) { return m.Advance(0, Max) }, 25, false},
+		{func() (abi.EventTime, bool) { return m.Advance(2, Max) }, Max, true},
+	} {
+		if got, up := step.do(); got != step.want || up != step.up {
+			t.Fatalf("it is %d (advanced: %v), should be %d (%v)", got, up, step.want, step.up)
+		}
+	}
+}
+
+func TestMergerNeverGoesBack(t *testing.T) {
+	for seed := range uint64(50) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		m := NewMerger(1 + r.IntN(5))
+		last := Min
+		for range 1000 {
+			i := r.IntN(len(m.inputs))
+			if r.IntN(3) == 0 {
+				m.Idle(i)
+			} else {
+				m.Advance(i, abi.EventTime(r.IntN(1000)))
+			}
+			if m.Current() < last {
+				t.Fatalf("seed %d: from %d back to %d", seed, last, m.Current())
+			}
+			last = m.Current()
+		}
+	}
+}

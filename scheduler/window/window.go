@@ -1,0 +1,367 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package window
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/wasmill/wasmill/abi"
+	"github.com/wasmill/wasmill/abi/batch"
+	"github.com/wasmill/wasmill/scheduler/aggregate"
+	"github.com/wasmill/wasmill/scheduler/operator"
+	"github.com/wasmill/wasmill/scheduler/table"
+	"github.com/wasmill/wasmill/scheduler/watermark"
+)
+
+var _ operator.Operator = (*Tumbling)(nil)
+
+// resultRows is how many results go into one batch.
+const resultRows = 1024
+
+// Tumbling is the operator of a Spec.
+//
+// A group is a window and a key; its number, from groups, is its slot in every aggregate.
+// Invariants: panes are sorted by start and disjoint; a pane holds exactly the groups of its
+// window; a pane whose end plus lateness the watermark has reached is gone.
+type Tumbling struct {
+	spec     Spec
+	size     abi.EventTime
+	offset   abi.EventTime
+	lateness abi.EventTime
+	pool     *batch.Pool
+	mark     abi.EventTime
+
+	groups     table.Table // keys are the window's start, 8 bytes, and the encoded key columns
+	rows       []int64     // by slot: rows folded in
+	panes      []*pane
+	aggregates []member
+	results    *batch.Builder
+
+	// Scratch of one batch.
+	key     []byte
+	slots   []uint32
+	onTime  []uint32
+	tooLate []uint32
+	updates []uint32
+}
+
+// pane is a window that has rows.
+type pane struct {
+	start abi.EventTime
+	slots []uint32 // in the order in which the groups came
+	fired bool
+}
+
+// member is an aggregate and the columns that it writes.
+type member struct {
+	aggregate operator.Aggregate
+	module    bool
+	out       *batch.ColumnBuilder // its column
+	columns   []*batch.ColumnBuilder
+}
+
+// New returns the operator of a spec that Output accepted.
+func New(ctx operator.Context, spec Spec) (*Tumbling, error) {
+	schema, err := spec.Output()
+	if err != nil {
+		return nil, err
+	}
+	w := &Tumbling{
+		spec: spec, pool: ctx.Pool, mark: watermark.Min, results: ctx.Pool.NewBuilder(schema),
+		size:     abi.EventTime(spec.Size.Microseconds()),
+		offset:   abi.EventTime(spec.Offset.Microseconds()),
+		lateness: abi.EventTime(spec.Lateness.Microseconds()),
+	}
+	for i, a := range spec.Aggregates {
+		m := member{out: w.results.Column(len(spec.Key) + 2 + i)}
+		m.columns = []*batch.ColumnBuilder{m.out}
+		if a.Call != nil {
+			m.aggregate = aggregate.New(*a.Call, spec.Input)
+		} else if m.aggregate, err = a.Module.New(ctx); err != nil {
+			return nil, err
+		} else {
+			m.module = true
+			if n := len(a.Module.Fields); n > 1 {
+				m.columns = nil
+				for child := range n {
+					m.columns = append(m.columns, m.out.Child(child))
+				}
+			}
+		}
+		w.aggregates = append(w.aggregates, m)
+	}
+	// A module may fail a row, and then no other aggregate may have it: it goes first.
+	slices.SortStableFunc(w.aggregates, func(a, b member) int {
+		switch {
+		case a.module == b.module:
+			return 0
+		case a.module:
+			return -1
+		}
+		return 1
+	})
+	return w, nil
+}
+
+// Open opens the aggregates.
+func (w *Tumbling) Open(ctx context.Context) error {
+	for i := range w.aggregates {
+		if err := w.aggregates[i].aggregate.Open(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close closes the aggregates.
+func (w *Tumbling) Close(ctx context.Context) error {
+	var errs []error
+	for i := range w.aggregates {
+		errs = append(errs, w.aggregates[i].aggregate.Close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// start returns the start of the window that t lies in.
+func (w *Tumbling) start(t abi.EventTime) abi.EventTime {
+	into := (t - w.offset) % w.size
+	if into < 0 {
+		into += w.size
+	}
+	return t - into
+}
+
+// Process folds rows into their groups.
+func (w *Tumbling) Process(ctx context.Context, _ int, b *batch.Batch, out operator.Output) error {
+	if b.Times == nil {
+		return fmt.Errorf("window: a batch of %d rows without event time", b.Rows())
+	}
+	w.sort(b)
+	if len(w.tooLate) > 0 {
+		if err := out.Emit(ctx, PortLate, w.pool.Take(b, w.tooLate)); err != nil {
+			return err
+		}
+	}
+	if len(w.onTime) == b.Rows() {
+		if err := w.fold(ctx, b, out); err != nil {
+			return err
+		}
+	} else if len(w.onTime) > 0 {
+		part := w.pool.Take(b, w.onTime)
+		defer part.Release()
+		if err := w.fold(ctx, part, out); err != nil {
+			return err
+		}
+	}
+	for _, row := range w.updates {
+		if err := w.update(ctx, b, row, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sort says which rows come on time, which update a window that has fired, and which are too late.
+func (w *Tumbling) sort(b *batch.Batch) {
+	w.onTime, w.updates, w.tooLate = w.onTime[:0], w.updates[:0], w.tooLate[:0]
+	for row, t := range b.Times {
+		switch end := w.start(t) + w.size; {
+		case end > w.mark:
+			w.onTime = append(w.onTime, uint32(row))
+		case end+w.lateness > w.mark:
+			w.updates = append(w.updates, uint32(row))
+		default:
+			w.tooLate = append(w.tooLate, uint32(row))
+		}
+	}
+}
+
+// update folds one row into a window that has fired, and gives its group's new result.
+func (w *Tumbling) update(ctx context.Context, b *batch.Batch, row uint32, out operator.Output) error {
+	one := w.pool.Take(b, []uint32{row})
+	defer one.Release()
+	if err := w.fold(ctx, one, out); err != nil {
+		return err
+	}
+	p, _ := w.pane(w.start(one.Times[0]))
+	p.fired = true
+	if len(w.slots) == 0 {
+		return nil // the row failed
+	}
+	return w.emit(ctx, p, w.slots, out)
+}
+
+// fold adds rows to their groups, and leaves their slots in w.slots.
+func (w *Tumbling) fold(ctx context.Context, b *batch.Batch, out operator.Output) error {
+	w.assign(b)
+	var failed []uint32
+	for i := range w.aggregates {
+		a := w.aggregates[i].aggregate
+		if len(failed) > 0 {
+			// Only the first aggregate is a module's, and only such a one fails rows.
+			kept := w.keep(b, failed)
+			defer kept.Release()
+			b, failed = kept, nil
+		}
+		err := a.Add(ctx, b, w.slots, func(row int, reason error) error {
+			failed = append(failed, uint32(row))
+			return out.Fail(ctx, b, row, reason)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(failed) > 0 {
+		w.keep(b, failed).Release()
+	}
+	for _, s := range w.slots {
+		w.rows[s]++
+	}
+	return nil
+}
+
+// keep returns the rows of b that did not fail, and drops the slots of those that did.
+func (w *Tumbling) keep(b *batch.Batch, failed []uint32) *batch.Batch {
+	slices.Sort(failed)
+	rows := make([]uint32, 0, b.Rows()-len(failed))
+	slots := w.slots[:0]
+	for row := range uint32(b.Rows()) {
+		if _, bad := slices.BinarySearch(failed, row); !bad {
+			rows = append(rows, row)
+			slots = append(slots, w.slots[row])
+		}
+	}
+	w.slots = slots
+	return w.pool.Take(b, rows)
+}
+
+// assign finds or makes the group of each row.
+func (w *Tumbling) assign(b *batch.Batch) {
+	w.slots = w.slots[:0]
+	var p *pane
+	for row, t := range b.Times {
+		start := w.start(t)
+		if p == nil || p.start != start {
+			p = w.ensure(start)
+		}
+		w.key = binary.LittleEndian.AppendUint64(w.key[:0], uint64(start))
+		for _, col := range w.spec.Key {
+			w.key = batch.AppendValue(w.key, &b.Columns[col], row)
+		}
+		slot, fresh := w.groups.Put(w.key, table.Hash(w.key))
+		if fresh {
+			p.slots = append(p.slots, slot)
+			for len(w.rows) < w.groups.Cap() {
+				w.rows = append(w.rows, 0)
+			}
+			w.rows[slot] = 0
+		}
+		w.slots = append(w.slots, slot)
+	}
+}
+
+// pane returns the pane of a window, and where it stands or would stand.
+func (w *Tumbling) pane(start abi.EventTime) (*pane, int) {
+	at, ok := slices.BinarySearchFunc(w.panes, start, func(p *pane, t abi.EventTime) int {
+		switch {
+		case p.start < t:
+			return -1
+		case p.start > t:
+			return 1
+		}
+		return 0
+	})
+	if !ok {
+		return nil, at
+	}
+	return w.panes[at], at
+}
+
+func (w *Tumbling) ensure(start abi.EventTime) *pane {
+	p, at := w.pane(start)
+	if p == nil {
+		p = &pane{start: start}
+		w.panes = slices.Insert(w.panes, at, p)
+	}
+	return p
+}
+
+// Watermark fires the windows that end by t, and forgets those whose lateness is over.
+func (w *Tumbling) Watermark(ctx context.Context, t abi.EventTime, out operator.Output) error {
+	w.mark = t
+	for _, p := range w.panes {
+		if p.start+w.size > t {
+			break
+		}
+		if !p.fired {
+			p.fired = true
+			if err := w.emit(ctx, p, p.slots, out); err != nil {
+				return err
+			}
+		}
+	}
+	gone := 0
+	for _, p := range w.panes {
+		if p.start+w.size+w.lateness > t {
+			break
+		}
+		for i := range w.aggregates {
+			w.aggregates[i].aggregate.Clear(p.slots)
+		}
+		for _, slot := range p.slots {
+			w.groups.Remove(slot)
+		}
+		gone++
+	}
+	w.panes = slices.Delete(w.panes, 0, gone)
+	return nil
+}
+
+// emit sends the results of groups of one window. A group all of whose rows failed has none.
+func (w *Tumbling) emit(ctx context.Context, p *pane, slots []uint32, out operator.Output) error {
+	slots = slices.DeleteFunc(slices.Clone(slots), func(s uint32) bool { return w.rows[s] == 0 })
+	for chunk := range slices.Chunk(slots, resultRows) {
+		if err := w.result(ctx, p, chunk); err != nil {
+			return err
+		}
+		if err := out.Emit(ctx, PortResults, w.results.Finish()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// result appends the results of groups of one window to w.results.
+func (w *Tumbling) result(ctx context.Context, p *pane, slots []uint32) error {
+	keys := len(w.spec.Key)
+	for _, slot := range slots {
+		rest := w.groups.Key(slot)[8:]
+		for i := range keys {
+			var err error
+			if rest, err = w.results.Column(i).AppendValue(rest); err != nil {
+				return err
+			}
+		}
+		w.results.Column(keys).AppendInt64(int64(p.start))
+		w.results.Column(keys + 1).AppendInt64(int64(p.start + w.size))
+		w.results.AppendTime(p.start + w.size - 1)
+	}
+	for i := range w.aggregates {
+		m := &w.aggregates[i]
+		if err := m.aggregate.Result(ctx, slots, m.columns); err != nil {
+			return err
+		}
+		if m.columns[0] != m.out {
+			for range slots {
+				m.out.EndStruct()
+			}
+		}
+	}
+	w.results.EndRows(len(slots))
+	return nil
+}
