@@ -148,21 +148,29 @@ func (c *Column) Bytes(row int) []byte { return c.Values[c.Offsets[row]:c.Offset
 // String returns a copy of a row of a string or bytes column.
 func (c *Column) String(row int) string { return string(c.Bytes(row)) }
 
-// view reads n values out of bytes whose address is a multiple of 8, little endian as the host.
-func view[T int32 | int64 | float64 | abi.EventTime | Position | RowKind | uint32](data []byte, n int) []T {
+// fixed is what lies in memory as it does in a message.
+type fixed interface {
+	byte | int32 | int64 | float64 | uint32 | abi.EventTime | Position | RowKind
+}
+
+func width[T fixed]() int {
 	var zero T
+	return int(unsafe.Sizeof(zero))
+}
+
+// view reads n values out of bytes whose address is a multiple of 8, little endian as the host.
+func view[T fixed](data []byte, n int) []T {
 	if n == 0 {
 		return nil
 	}
-	_ = data[n*int(unsafe.Sizeof(zero))-1]
+	_ = data[n*width[T]()-1]
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(data))), n)
 }
 
 // raw is the inverse of view.
-func raw[T int32 | int64 | float64 | abi.EventTime | Position | RowKind | uint32](values []T) []byte {
-	var zero T
+func raw[T fixed](values []T) []byte {
 	if len(values) == 0 {
 		return nil
 	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(values))), len(values)*int(unsafe.Sizeof(zero)))
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(values))), len(values)*width[T]())
 }

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"math/bits"
 	"unicode/utf8"
 
 	"github.com/wasmill/wasmill/abi"
@@ -20,7 +19,8 @@ import (
 //
 // Every column has as many rows as the batch; offsets begin at 0, never decrease and end with the
 // values; strings are UTF-8; decimals have at most 18 digits; a validity bitmap has as many nulls
-// as the column claims.
+// as the column claims. Buffers may share bytes, but count together no more than a batch may have:
+// the batch can always be encoded again.
 func (p *Pool) Decode(src []byte, schema func(number uint32) *abi.Schema) (Message, error) {
 	if len(src) > abi.MaxBatchBytes {
 		return Message{}, fmt.Errorf("batch: it has %d bytes; %d are allowed", len(src), abi.MaxBatchBytes)
@@ -55,7 +55,7 @@ func (p *Pool) decode(data []byte, buf *buffer, schemaOf func(uint32) *abi.Schem
 	if rows > abi.MaxRows {
 		return Message{}, fmt.Errorf("it has %d rows; %d are allowed", rows, abi.MaxRows)
 	}
-	d := decoder{data: data, rows: int(rows)}
+	d := decoder{data: data, rows: int(rows), noRows: p.noRows[:]}
 	if d.nodes, err = root.Structs(fieldColumns, columnSize); err != nil {
 		return Message{}, err
 	}
@@ -71,9 +71,11 @@ func (p *Pool) decode(data []byte, buf *buffer, schemaOf func(uint32) *abi.Schem
 
 // decoder verifies one message. rows is the number of rows of the batch.
 type decoder struct {
-	data  []byte
-	rows  int
-	nodes []byte // the Columns that have not been read yet
+	data   []byte
+	rows   int
+	nodes  []byte  // the Columns that have not been read yet
+	spans  int     // bytes of all buffers read so far
+	noRows []int32 // the offsets of a column that has no rows and leaves them out
 }
 
 func (d *decoder) message(root flat.Table, schema *abi.Schema, m *Message) error {
@@ -129,6 +131,9 @@ func (d *decoder) span(at, size int, what string) ([]byte, error) {
 	}
 	if at+size > len(d.data) {
 		return nil, fmt.Errorf("its %s end at byte %d, after the last of %d", what, at+size, len(d.data))
+	}
+	if d.spans += size; d.spans > abi.MaxBatchBytes {
+		return nil, fmt.Errorf("with its %s the buffers, shared bytes counted each time, have %d bytes; %d are allowed", what, d.spans, abi.MaxBatchBytes)
 	}
 	return d.data[at : at+size : at+size], nil
 }
@@ -197,15 +202,8 @@ func (d *decoder) validity(c *Column, w wireColumn) error {
 	if err != nil {
 		return err
 	}
-	valid := 0
-	for i, bitsOf8 := range bitmap {
-		if i == len(bitmap)-1 && w.rows&7 != 0 {
-			bitsOf8 &= 1<<(w.rows&7) - 1
-		}
-		valid += bits.OnesCount8(bitsOf8)
-	}
-	if w.rows-valid != w.nulls {
-		return fmt.Errorf("it claims %d nulls, its validity bitmap has %d", w.nulls, w.rows-valid)
+	if nulls := w.rows - countBits(bitmap, w.rows); nulls != w.nulls {
+		return fmt.Errorf("it claims %d nulls, its validity bitmap has %d", w.nulls, nulls)
 	}
 	if w.nulls > 0 {
 		c.Validity = bitmap
@@ -238,7 +236,7 @@ func (d *decoder) fixed(c *Column, w wireColumn) error {
 // offsets reads the offsets of a column and returns where they end.
 func (d *decoder) offsets(c *Column, w wireColumn) (int, error) {
 	if w.rows == 0 && w.offsets == 0 {
-		c.Offsets = []int32{0}
+		c.Offsets = d.noRows
 		return 0, nil
 	}
 	data, err := d.span(w.offsets, 4*(w.rows+1), "offsets")
@@ -249,14 +247,29 @@ func (d *decoder) offsets(c *Column, w wireColumn) (int, error) {
 		return 0, fmt.Errorf("its offsets begin with %d, not 0", int32(binary.LittleEndian.Uint32(data)))
 	}
 	c.Offsets = view[int32](data, w.rows+1)
-	last := int32(0)
-	for row, end := range c.Offsets {
-		if end < last {
-			return 0, fmt.Errorf("its offsets go back from %d to %d at row %d", last, end, row-1)
-		}
+	if row := firstDecrease(c.Offsets); row >= 0 {
+		return 0, fmt.Errorf("its offsets go back from %d to %d at row %d", c.Offsets[row], c.Offsets[row+1], row)
+	}
+	return int(c.Offsets[w.rows]), nil
+}
+
+// firstDecrease returns the first row whose offset is less than the one before it, -1 where none
+// is. The first offset is 0.
+func firstDecrease(offsets []int32) int {
+	last, negative := int32(0), int32(0)
+	for _, end := range offsets {
+		negative |= end | (end - last) // neither overflows unless the other is negative
 		last = end
 	}
-	return int(last), nil
+	if negative >= 0 {
+		return -1
+	}
+	for row := range len(offsets) - 1 {
+		if offsets[row+1] < offsets[row] {
+			return row
+		}
+	}
+	panic("batch: offsets decrease nowhere")
 }
 
 func (d *decoder) variable(c *Column, w wireColumn) error {
@@ -270,25 +283,54 @@ func (d *decoder) variable(c *Column, w wireColumn) error {
 	if c.Values, err = d.span(w.values, w.size, "values"); err != nil || c.Type == abi.Bytes {
 		return err
 	}
-	if !utf8.Valid(c.Values) {
-		return fmt.Errorf("row %d is not UTF-8", firstInvalid(c))
-	}
-	for row, at := range c.Offsets[:w.rows] {
-		if int(at) < len(c.Values) && !utf8.RuneStart(c.Values[at]) {
-			return fmt.Errorf("row %d is not UTF-8: it begins inside a character", row)
-		}
+	if row := firstInvalid(c); row >= 0 {
+		return fmt.Errorf("row %d is not UTF-8: %q", row, clip(c.Bytes(row)))
 	}
 	return nil
 }
 
+// firstInvalid returns the first row of a string column that is not UTF-8, -1 where all are.
 func firstInvalid(c *Column) int {
+	if rest := c.Values[asciiPrefix(c.Values):]; len(rest) == 0 || utf8.Valid(rest) && !splitsRune(c) {
+		return -1
+	}
 	for row := range c.Rows {
 		if !utf8.Valid(c.Bytes(row)) {
 			return row
 		}
 	}
-	return 0
+	panic("batch: a string column is not UTF-8, and each of its rows is")
 }
+
+// asciiPrefix returns how many bytes are ASCII before the first that isn't, rounded down to 8
+// where there is one.
+func asciiPrefix(data []byte) int {
+	const high = 0x8080808080808080
+	at := 0
+	for ; at+8 <= len(data); at += 8 {
+		if binary.LittleEndian.Uint64(data[at:])&high != 0 {
+			return at
+		}
+	}
+	for _, b := range data[at:] {
+		if b >= utf8.RuneSelf {
+			return at
+		}
+	}
+	return len(data)
+}
+
+// splitsRune says whether a row of valid UTF-8 begins inside a character.
+func splitsRune(c *Column) bool {
+	for _, at := range c.Offsets {
+		if int(at) < len(c.Values) && !utf8.RuneStart(c.Values[at]) {
+			return true
+		}
+	}
+	return false
+}
+
+func clip(b []byte) []byte { return b[:min(len(b), 32)] }
 
 func (d *decoder) list(c *Column, w wireColumn, f *abi.Field) error {
 	items, err := d.offsets(c, w)
@@ -329,14 +371,46 @@ func (d *decoder) failures(root flat.Table) ([]Failure, error) {
 		return nil, fmt.Errorf("it has %d failures; %d are allowed", len(entries)/failureSize, abi.MaxRows)
 	}
 	failures := make([]Failure, 0, len(entries)/failureSize)
+	texts := failureTexts{data: d.data}
 	for ; len(entries) > 0; entries = entries[failureSize:] {
 		le := binary.LittleEndian
-		row, at, size := le.Uint32(entries), int(le.Uint32(entries[4:])), int(le.Uint32(entries[8:]))
-		if at+size > len(d.data) {
-			return nil, fmt.Errorf("the message of failed row %d ends at byte %d, after the last of %d", row, at+size, len(d.data))
+		row, at, size := le.Uint32(entries), le.Uint32(entries[4:]), le.Uint32(entries[8:])
+		text, err := texts.read(at, size)
+		if err != nil {
+			return nil, fmt.Errorf("the message of failed row %d: %w", row, err)
 		}
-		text := d.data[at : at+min(size, abi.MaxFailMessage)]
-		failures = append(failures, Failure{Row: int(row), Message: string(bytes.ToValidUTF8(text, []byte("\uFFFD")))})
+		failures = append(failures, Failure{Row: int(row), Message: text})
 	}
 	return failures, nil
+}
+
+// failureTexts reads messages. Rows that fail alike may name the same bytes, which are copied
+// once; what is copied in all is bounded by the batch, so that overlapping ones don't multiply.
+type failureTexts struct {
+	data   []byte
+	seen   map[[2]uint32]string // by offset and size
+	copied int
+}
+
+func (t *failureTexts) read(offset, size uint32) (string, error) {
+	if size == 0 {
+		return "", nil
+	}
+	if text, ok := t.seen[[2]uint32{offset, size}]; ok {
+		return text, nil
+	}
+	at, end := int(offset), int(offset)+int(size)
+	if end > len(t.data) {
+		return "", fmt.Errorf("it ends at byte %d, after the last of %d", end, len(t.data))
+	}
+	kept := t.data[at:min(end, at+abi.MaxFailMessage)]
+	if t.copied += len(kept); t.copied > len(t.data) {
+		return "", fmt.Errorf("it overlaps with others, which have together more than the batch's %d bytes", len(t.data))
+	}
+	if t.seen == nil {
+		t.seen = map[[2]uint32]string{}
+	}
+	text := string(bytes.ToValidUTF8(kept, []byte("\uFFFD")))
+	t.seen[[2]uint32{offset, size}] = text
+	return text, nil
 }

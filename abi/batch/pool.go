@@ -26,8 +26,10 @@ type buffer struct {
 // Pool is where batches take their memory and give it back. One serves a whole job; its methods
 // may be called from any goroutine. The zero value is ready.
 type Pool struct {
-	classes [maxClass + 1]sync.Pool // of *buffer
-	batches sync.Pool               // of *Batch
+	classes  [maxClass + 1]sync.Pool // of *buffer
+	batches  sync.Pool               // of *Batch
+	builders sync.Pool               // of *Builder, empty
+	noRows   [1]int32                // the offsets of a column of no rows, 0 for ever
 }
 
 // get returns a buffer of at least size bytes, its contents arbitrary, aligned to 8.

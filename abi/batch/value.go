@@ -100,8 +100,11 @@ func (c *ColumnBuilder) AppendValue(src []byte) ([]byte, error) {
 	if len(src) < width {
 		return nil, c.badValue("it is cut short")
 	}
-	copy(c.values.grow(c.pool, width), src)
-	c.valid()
+	if width == 4 {
+		c.AppendInt32(int32(binary.LittleEndian.Uint32(src)))
+	} else {
+		c.AppendInt64(int64(binary.LittleEndian.Uint64(src)))
+	}
 	return src[width:], nil
 }
 

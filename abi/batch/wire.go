@@ -145,7 +145,9 @@ func (m *Message) Encode(dst []byte) int {
 
 	columnsAt := tableEnd
 	failuresAt := columnsAt + 4 + nodes*columnSize
-	w := writer{dst: dst, node: columnsAt + 4, body: align8(failuresAt + 4 + len(m.Failures)*failureSize)}
+	failuresEnd := failuresAt + 4 + len(m.Failures)*failureSize
+	w := writer{dst: dst, node: columnsAt + 4, body: align8(failuresEnd)}
+	clear(dst[failuresEnd:w.body])
 	at := present(fieldColumns)
 	le.PutUint32(dst[at:], uint32(columnsAt-at))
 	le.PutUint32(dst[columnsAt:], uint32(nodes))
@@ -160,7 +162,7 @@ func (m *Message) Encode(dst []byte) int {
 		le.PutUint32(entry, uint32(f.Row))
 		le.PutUint32(entry[4:], uint32(w.body))
 		le.PutUint32(entry[8:], uint32(len(f.Message)))
-		w.body += align8(copy(dst[w.body:], f.Message))
+		w.pad(w.body + copy(dst[w.body:], f.Message))
 	}
 	if m.Time && b.Times != nil {
 		w.perRow(present(fieldTime), raw(b.Times), b.rows)
@@ -190,11 +192,14 @@ func (w *writer) append(data []byte) uint32 {
 		return 0
 	}
 	at := w.body
-	copy(w.dst[at:], data)
-	end := at + len(data)
+	w.pad(at + copy(w.dst[at:], data))
+	return uint32(at)
+}
+
+// pad ends a buffer: the same rows give the same bytes, whatever dst held.
+func (w *writer) pad(end int) {
 	w.body = align8(end)
 	clear(w.dst[end:w.body])
-	return uint32(at)
 }
 
 func (w *writer) column(c *Column) {

@@ -116,10 +116,22 @@ func Parse(buf []byte) (*Module, error) {
 	return m, nil
 }
 
-// reader keeps the first error, so that the reading above it is a list of what is read.
+// reader keeps the first error, so that the reading above it is a list of what is read. Tables and
+// strings may be shared, so that a small buffer can name a description of any size: what is read
+// is counted, shared parts each time.
 type reader struct {
 	err   error
 	nodes int // fields read so far, of the operator at hand
+	bytes int // of tables and strings read so far
+}
+
+// tableBytes is what a table counts, about as much as a small one takes in a buffer.
+const tableBytes = 16
+
+func (r *reader) count(bytes int) {
+	if r.bytes += bytes; r.bytes > abi.MaxDescribe {
+		keep(r, 0, fmt.Errorf("it names more than %d bytes, shared ones counted each time", abi.MaxDescribe))
+	}
 }
 
 func keep[T any](r *reader, v T, err error) T {
@@ -141,11 +153,13 @@ func (r *reader) u8(t flat.Table, id int, def uint8) uint8 {
 
 func (r *reader) text(t flat.Table, id, limit int) string {
 	v, err := t.String(id, limit)
+	r.count(len(v))
 	return keep(r, v, err)
 }
 
 func (r *reader) tables(t flat.Table, id, limit int) []flat.Table {
 	v, err := t.Tables(id, limit)
+	r.count(tableBytes * len(v))
 	return keep(r, v, err)
 }
 
@@ -159,20 +173,30 @@ func (r *reader) operator(t flat.Table) Operator {
 		Outputs: r.ports(t, 4),
 		Config:  r.fields(t, 5, 1),
 	}
-	if acc, ok, err := t.Table(6); err != nil {
-		r.err = err
-	} else if ok {
+	acc, ok, err := t.Table(6)
+	if keep(r, ok, err) {
 		f := r.field(acc, 1)
+		f.Name = accumulatorName
 		op.Accumulator = &f
 	}
 	counters, err := t.Strings(7, abi.MaxCounters, abi.MaxName)
+	for _, name := range counters {
+		r.count(tableBytes + len(name))
+	}
 	op.Counters = keep(r, counters, err)
 	return op
 }
 
+// accumulatorName is the name of the one column of a batch of accumulators, whatever its
+// declaration calls it.
+const accumulatorName = "accumulator"
+
 func (r *reader) ports(t flat.Table, id int) []Port {
 	var ports []Port
 	for _, p := range r.tables(t, id, abi.MaxPorts) {
+		if r.err != nil {
+			return nil
+		}
 		ports = append(ports, Port{
 			Name:    r.text(p, 0, abi.MaxName),
 			Fields:  r.fields(p, 1, 1),
@@ -186,15 +210,15 @@ func (r *reader) ports(t flat.Table, id int) []Port {
 func (r *reader) fields(t flat.Table, id, depth int) []abi.Field {
 	var fields []abi.Field
 	for _, f := range r.tables(t, id, abi.MaxFields) {
-		if fields = append(fields, r.field(f, depth)); r.err != nil {
+		if r.err != nil {
 			return nil
 		}
+		fields = append(fields, r.field(f, depth))
 	}
 	return fields
 }
 
-// field reads a field and its children. Tables may be shared between parents, so that a small
-// buffer can name a tree of any size: depth and the number of nodes are bounded here.
+// field reads a field and its children, so many and so deep.
 func (r *reader) field(t flat.Table, depth int) abi.Field {
 	if r.nodes++; r.nodes > abi.MaxFields {
 		keep(r, 0, fmt.Errorf("it has more than %d fields in all", abi.MaxFields))
@@ -233,10 +257,27 @@ func (op *Operator) check() error {
 			}
 		}
 	}
-	if err := (&abi.Schema{Fields: op.Config}).Check(); err != nil {
+	if err := checkConfig(op.Config); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
 	return op.checkKind()
+}
+
+func checkConfig(fields []abi.Field) error {
+	if err := (&abi.Schema{Fields: fields}).Check(); err != nil {
+		return err
+	}
+	for i := range fields {
+		f := &fields[i]
+		if f.Type == abi.List {
+			f = &f.Children[0]
+		}
+		if f.Type == abi.Bytes || f.Type == abi.Struct || f.Type == abi.List {
+			return fmt.Errorf("field %q has the type %s; a pipeline can give bool, int32, int64, float64, decimal, string, timestamp and lists of these",
+				fields[i].Name, fields[i].TypeString())
+		}
+	}
+	return nil
 }
 
 func checkPort(ports []Port, i int) error {
