@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,6 +97,38 @@ func Guest(ctx context.Context, lang Language, dir string) (string, error) {
 		return fail(err)
 	}
 	return out, nil
+}
+
+// TestSDK runs the unit tests of a language's SDK with that language's own runner, in the SDK's
+// folder: cargo test, npm test, make test. Those of Go run with every other "go test". An error
+// holds the runner's output.
+func TestSDK(ctx context.Context, lang Language) error {
+	fail := func(err error) error { return fmt.Errorf("test the SDK for %s: %w", lang, err) }
+	repo, err := repository()
+	if err != nil {
+		return fail(err)
+	}
+	tc, err := find(ctx, repo, lang)
+	if err != nil {
+		return fail(err)
+	}
+	if tc.test == nil {
+		return nil
+	}
+	// "go test" keeps a result until a file changes that the test itself read: read what the
+	// runner will.
+	if err := hashFolder(io.Discard, tc.sdk); err != nil {
+		return fail(err)
+	}
+	unlock, err := lock(filepath.Join(repo, ".cache", string(lang)+"-tests.lock"))
+	if err != nil {
+		return fail(err)
+	}
+	defer unlock()
+	if err := tc.test(ctx); err != nil {
+		return fail(err)
+	}
+	return nil
 }
 
 // repository returns the root of this repository: the nearest folder above the working directory

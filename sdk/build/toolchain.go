@@ -21,6 +21,7 @@ type toolchain struct {
 	sdk     string // the SDK's folder, which need not exist
 	version string // of the compiler, and of what else goes into a module without lying in its project or SDK
 	compile func(ctx context.Context, dir, out string) error
+	test    func(ctx context.Context) error // runs the SDK's unit tests; nil if "go test" does
 }
 
 // find returns the toolchain of a language. A compiler is looked for in the environment
@@ -93,6 +94,10 @@ func findC(ctx context.Context, repo string) (*toolchain, error) {
 	}
 	return &toolchain{
 		version: string(version),
+		test: func(ctx context.Context) error {
+			_, err := run(ctx, filepath.Join(repo, "sdk", "c"), []string{"WASMILL_CLANG=" + clang}, "make", "-s", "test")
+			return err
+		},
 		compile: func(ctx context.Context, dir, out string) error {
 			sources, err := filepath.Glob(filepath.Join(dir, "*.c"))
 			if err != nil {
@@ -139,6 +144,10 @@ func findRust(ctx context.Context, repo string) (*toolchain, error) {
 	env := []string{"CARGO_TARGET_DIR=" + filepath.Join(repo, ".cache", "cargo")}
 	return &toolchain{
 		version: string(version) + string(libs),
+		test: func(ctx context.Context) error {
+			_, err := run(ctx, filepath.Join(repo, "sdk", "rust"), env, cargo, "test", "--quiet")
+			return err
+		},
 		compile: func(ctx context.Context, dir, out string) error {
 			messages, err := run(ctx, dir, env, cargo, "build", "--release", "--target", target,
 				"--message-format=json-render-diagnostics")
@@ -188,6 +197,13 @@ func findAssemblyScript(ctx context.Context, repo string) (*toolchain, error) {
 	sdk := filepath.Join(repo, "sdk", string(AssemblyScript))
 	return &toolchain{
 		version: string(version),
+		test: func(ctx context.Context) error {
+			if err := linkModules(sdk, asc, sdk); err != nil {
+				return err
+			}
+			_, err := run(ctx, sdk, nil, "npm", "test", "--silent")
+			return err
+		},
 		compile: func(ctx context.Context, dir, out string) error {
 			if err := linkModules(dir, asc, sdk); err != nil {
 				return err

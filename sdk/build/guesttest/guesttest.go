@@ -19,13 +19,25 @@ import (
 func Build(t testing.TB, lang build.Language, dir string) string {
 	t.Helper()
 	path, err := build.Guest(t.Context(), lang, dir)
+	check(t, err)
+	return path
+}
+
+// TestSDK runs the unit tests of a language's SDK with that language's own runner.
+func TestSDK(t testing.TB, lang build.Language) {
+	t.Helper()
+	check(t, build.TestSDK(t.Context(), lang))
+}
+
+// check skips or fails the test for what its toolchain lacks or said.
+func check(t testing.TB, err error) {
+	t.Helper()
 	if errors.Is(err, build.ErrNoToolchain) && os.Getenv("WASMILL_REQUIRE_TOOLCHAINS") != "1" {
 		t.Skip(err)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path
 }
 
 // Module is Build that returns the module's bytes.
