@@ -139,6 +139,9 @@ func (c *Column) Int32s() []int32 { return view[int32](c.Values, c.Rows) }
 // Int64s returns the values of an int64, decimal or timestamp column.
 func (c *Column) Int64s() []int64 { return view[int64](c.Values, c.Rows) }
 
+// EventTimes returns the values of a timestamp column.
+func (c *Column) EventTimes() []abi.EventTime { return view[abi.EventTime](c.Values, c.Rows) }
+
 // Float64s returns the values of a float64 column.
 func (c *Column) Float64s() []float64 { return view[float64](c.Values, c.Rows) }
 

@@ -1,0 +1,198 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wasmill/wasmill/abi"
+	"github.com/wasmill/wasmill/abi/batch"
+	"github.com/wasmill/wasmill/scheduler/exchange"
+	"github.com/wasmill/wasmill/scheduler/operator"
+)
+
+// Node is one operator, source or sink of a chain, and where its outputs go. One of Operator and
+// Writer is set, for a source neither.
+type Node struct {
+	Name     string
+	Operator operator.Operator
+	Writer   operator.Writer
+	Ports    [][]Link // by output port
+	Failures Failures
+	Stats    *Stats
+	Now      func() time.Time
+
+	written time.Time // when the first row that Writer has not flushed came
+}
+
+// Link is where an output goes: to a node of the same chain, or to another task.
+type Link struct {
+	Next  *Node
+	Input int // of Next
+	Edge  exchange.Writer
+}
+
+var _ operator.Output = (*Node)(nil)
+
+func (n *Node) open(ctx context.Context) error {
+	if n.Operator == nil {
+		return nil
+	}
+	return n.named(n.Operator.Open(ctx))
+}
+
+func (n *Node) close(ctx context.Context) error {
+	if n.Operator == nil {
+		return nil
+	}
+	return n.named(n.Operator.Close(ctx))
+}
+
+// named says in an error which node it is of.
+func (n *Node) named(err error) error {
+	var user *operator.Error
+	switch {
+	case err == nil || errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &user):
+		if user.Node == "" {
+			user.Node = n.Name
+		}
+		return err
+	}
+	return fmt.Errorf("%s: %w", n.Name, err)
+}
+
+// process takes over a reference to b.
+func (n *Node) process(ctx context.Context, input int, b *batch.Batch) error {
+	if n.Operator == nil && n.Writer == nil {
+		return n.Emit(ctx, input, b)
+	}
+	defer b.Release()
+	n.Stats.RowsIn.Add(int64(b.Rows()))
+	if n.Operator != nil {
+		return n.named(n.Operator.Process(ctx, input, b, n))
+	}
+	if n.written.IsZero() {
+		n.written = n.Now()
+	}
+	return n.named(n.Writer.Write(ctx, b))
+}
+
+// Emit sends b to all that read the port, and counts it.
+func (n *Node) Emit(ctx context.Context, port int, b *batch.Batch) error {
+	n.Stats.out(port).Add(int64(b.Rows()))
+	links := n.Ports[port]
+	if len(links) == 0 || b.Rows() == 0 {
+		b.Release()
+		return nil
+	}
+	for range links[1:] {
+		b.Retain()
+	}
+	for i, l := range links {
+		var err error
+		if l.Next != nil {
+			err = l.Next.process(ctx, l.Input, b)
+		} else {
+			err = l.Edge.Send(ctx, b)
+		}
+		if err != nil {
+			for range links[i+1:] {
+				b.Release()
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// Fail applies the node's policy to a row.
+func (n *Node) Fail(ctx context.Context, b *batch.Batch, row int, reason error) error {
+	letter, err := n.Failures.Row(b, row, reason)
+	if err != nil || letter == nil {
+		return n.named(err)
+	}
+	return n.Emit(ctx, n.Failures.Port, letter)
+}
+
+// links calls f for each link of each port.
+func (n *Node) links(f func(Link) error) error {
+	for _, port := range n.Ports {
+		for _, l := range port {
+			if err := f(l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (n *Node) watermark(ctx context.Context, t abi.EventTime) error {
+	if n.Operator != nil {
+		if err := n.named(n.Operator.Watermark(ctx, t, n)); err != nil {
+			return err
+		}
+	}
+	n.Stats.advance(t)
+	return n.links(func(l Link) error {
+		if l.Next != nil {
+			return l.Next.watermark(ctx, t)
+		}
+		return l.Edge.Watermark(ctx, t)
+	})
+}
+
+func (n *Node) idle(ctx context.Context) error {
+	return n.links(func(l Link) error {
+		if l.Next != nil {
+			return l.Next.idle(ctx)
+		}
+		return l.Edge.Idle(ctx)
+	})
+}
+
+// end ends the node's edges to other tasks.
+func (n *Node) end(ctx context.Context) error {
+	return n.links(func(l Link) error {
+		if l.Edge == nil {
+			return nil
+		}
+		return l.Edge.End(ctx)
+	})
+}
+
+func (n *Node) deadline(latency time.Duration) time.Time {
+	var first time.Time
+	if !n.written.IsZero() {
+		first = n.written.Add(latency)
+	}
+	n.links(func(l Link) error {
+		if l.Edge != nil {
+			if d := l.Edge.Deadline(); !d.IsZero() && (first.IsZero() || d.Before(first)) {
+				first = d
+			}
+		}
+		return nil
+	})
+	return first
+}
+
+func (n *Node) flush(ctx context.Context) error {
+	if !n.written.IsZero() {
+		n.written = time.Time{}
+		if err := n.named(n.Writer.Flush(ctx)); err != nil {
+			return err
+		}
+	}
+	return n.links(func(l Link) error {
+		if l.Edge == nil {
+			return nil
+		}
+		return l.Edge.Flush(ctx)
+	})
+}
