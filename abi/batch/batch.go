@@ -111,6 +111,10 @@ func (b *Batch) Retain() *Batch {
 	return b
 }
 
+// Hold keeps other alive for as long as b, whose Columns, Times, Kinds or Positions use its memory.
+// Only who made b may call it, before anybody else sees b.
+func (b *Batch) Hold(other *Batch) { b.parents = append(b.parents, other.Retain()) }
+
 // Release gives up a reference; with the last one, the memory goes back to its pool.
 func (b *Batch) Release() {
 	switch n := b.refs.Add(-1); {
