@@ -20,7 +20,7 @@ const (
 // The functions that the meter adds after the guest's, in order.
 const (
 	addedTake  = iota // (cost i64): fuel is below cost, get more
-	addedEnter        // (): fuel or stack went below zero at a function's entry
+	addedEnter        // (cost, frame i64): fuel is below cost or stack below frame
 	addedBulk         // (n i32, weight i64) -> (n i32): charge n*weight/64
 )
 
@@ -36,7 +36,7 @@ func (w *rewriter) emitCall(function uint32) {
 	w.scratch = appendU32(w.scratch, function)
 }
 
-func (w *rewriter) emitGlobal(op module.Opcode, index uint32) {
+func (w *rewriter) emitIndexed(op module.Opcode, index uint32) {
 	w.emit(byte(op))
 	w.scratch = appendU32(w.scratch, index)
 }
@@ -46,17 +46,17 @@ func (w *rewriter) emitI64(v int64) {
 	w.scratch = appendS64(w.scratch, v)
 }
 
-// addConst writes global = global op v.
-func (w *rewriter) addConst(global uint32, v int64, op byte) {
-	w.emitGlobal(module.OpGlobalGet, global)
+// subConst writes global = global - v.
+func (w *rewriter) subConst(global uint32, v int64) {
+	w.emitIndexed(module.OpGlobalGet, global)
 	w.emitI64(v)
-	w.emit(op)
-	w.emitGlobal(module.OpGlobalSet, global)
+	w.emit(opI64Sub)
+	w.emitIndexed(module.OpGlobalSet, global)
 }
 
 // short leaves whether fuel is below cost.
 func (w *rewriter) short(cost int64) {
-	w.emitGlobal(module.OpGlobalGet, w.fuelGlobal())
+	w.emitIndexed(module.OpGlobalGet, w.fuelGlobal())
 	w.emitI64(cost)
 	w.emit(opI64LtS)
 }
@@ -70,18 +70,72 @@ func (w *rewriter) takeIfShort(cost int64) {
 	w.emit(byte(module.OpEnd))
 }
 
-// enter writes the entry of a function that accounts for its frame: both globals go down, and one
-// test finds whether either is below zero.
-func (w *rewriter) enter(cost int64) {
-	w.addConst(w.fuelGlobal(), cost, opI64Sub)
-	w.addConst(w.stackGlobal(), w.frame, opI64Sub)
-	w.emitGlobal(module.OpGlobalGet, w.fuelGlobal())
-	w.emitGlobal(module.OpGlobalGet, w.stackGlobal())
+// enter writes a function's entry, leave its end. Where fuel or stack is short, the way out is at the
+// end, so that the common way takes no branch and nothing that is live has been across a call:
+//
+//	loop
+//	  block
+//	    br_if 0 (fuel < cost)
+//	    fuel -= cost
+//	    ...                    ;; the guest's body
+//	    return
+//	  end
+//	  take(cost)
+//	  br 0
+//	end
+//	unreachable
+//
+// A function that accounts for its frame computes what would be left of both in locals, finds by one
+// test whether either is negative, and has a block of its own around the guest's body, where every
+// exit meets to give the stack back.
+func (w *rewriter) enter(cost int64, results []module.ValueType) {
+	w.emit(byte(module.OpLoop), byte(module.BlockEmpty), byte(module.OpBlock), byte(module.BlockEmpty))
+	w.depth = 2
+	if !w.wrapped {
+		w.labels = append(w.labels, label{at: 0})
+		w.short(cost)
+		w.emit(byte(module.OpBrIf), 0)
+		w.subConst(w.fuelGlobal(), cost)
+		return
+	}
+	w.info.Stacked++
+	w.emitIndexed(module.OpGlobalGet, w.fuelGlobal())
+	w.emitI64(cost)
+	w.emit(opI64Sub)
+	w.emitIndexed(module.OpLocalTee, w.fuelLocal)
+	w.emitIndexed(module.OpGlobalGet, w.stackGlobal())
+	w.emitIndexed(module.OpLocalTee, w.outerLocal)
+	w.emitI64(w.frame)
+	w.emit(opI64Sub)
+	w.emitIndexed(module.OpLocalTee, w.stackLocal)
 	w.emit(opI64Or)
 	w.emitI64(0)
-	w.emit(opI64LtS, byte(module.OpIf), byte(module.BlockEmpty))
-	w.emitCall(w.added(addedEnter))
-	w.emit(byte(module.OpEnd))
+	w.emit(opI64LtS, byte(module.OpBrIf), 0)
+	w.emitIndexed(module.OpLocalGet, w.fuelLocal)
+	w.emitIndexed(module.OpGlobalSet, w.fuelGlobal())
+	w.emitIndexed(module.OpLocalGet, w.stackLocal)
+	w.emitIndexed(module.OpGlobalSet, w.stackGlobal())
+	w.emit(byte(module.OpBlock))
+	w.blockType(results)
+	w.depth = 3
+	w.labels = append(w.labels, label{at: 3})
+}
+
+func (w *rewriter) leave(cost int64) {
+	if w.wrapped {
+		w.emit(byte(module.OpEnd))
+		w.emitIndexed(module.OpLocalGet, w.outerLocal)
+		w.emitIndexed(module.OpGlobalSet, w.stackGlobal())
+	}
+	w.emit(byte(module.OpReturn), byte(module.OpEnd))
+	w.emitI64(cost)
+	if w.wrapped {
+		w.emitI64(w.frame)
+		w.emitCall(w.added(addedEnter))
+	} else {
+		w.emitCall(w.added(addedTake))
+	}
+	w.emit(byte(module.OpBr), 0, byte(module.OpEnd), byte(module.OpUnreachable), byte(module.OpEnd))
 }
 
 // addedBodies returns the bodies of the added functions.
@@ -100,43 +154,42 @@ func (w *rewriter) addedBodies() [][]byte {
 // that gives too little would otherwise be asked forever.
 func (w *rewriter) refilled() {
 	w.emitCall(w.refillImport())
-	w.emitGlobal(module.OpGlobalSet, w.fuelGlobal())
+	w.emitIndexed(module.OpGlobalSet, w.fuelGlobal())
 	w.short(0)
 	w.emit(byte(module.OpIf), byte(module.BlockEmpty), byte(module.OpUnreachable), byte(module.OpEnd))
 }
 
 // takeBody: fuel = refill(fuel - cost) + cost, so that the charge that follows can be made.
 func (w *rewriter) takeBody() {
-	w.emitGlobal(module.OpGlobalGet, w.fuelGlobal())
+	w.emitIndexed(module.OpGlobalGet, w.fuelGlobal())
 	w.emit(byte(module.OpLocalGet), 0, opI64Sub)
 	w.refilled()
-	w.emitGlobal(module.OpGlobalGet, w.fuelGlobal())
+	w.emitIndexed(module.OpGlobalGet, w.fuelGlobal())
 	w.emit(byte(module.OpLocalGet), 0, opI64Add)
-	w.emitGlobal(module.OpGlobalSet, w.fuelGlobal())
+	w.emitIndexed(module.OpGlobalSet, w.fuelGlobal())
 }
 
 // enterBody: the stack comes first, since its end is final.
 func (w *rewriter) enterBody() {
-	w.emitGlobal(module.OpGlobalGet, w.stackGlobal())
-	w.emitI64(0)
-	w.emit(opI64LtS, byte(module.OpIf), byte(module.BlockEmpty))
+	w.emitIndexed(module.OpGlobalGet, w.stackGlobal())
+	w.emit(byte(module.OpLocalGet), 1, opI64LtS, byte(module.OpIf), byte(module.BlockEmpty))
 	w.emitCall(w.stackImport())
 	w.emit(byte(module.OpUnreachable), byte(module.OpEnd))
-	w.emitGlobal(module.OpGlobalGet, w.fuelGlobal())
-	w.refilled()
+	w.emit(byte(module.OpLocalGet), 0)
+	w.emitCall(w.added(addedTake))
 }
 
 // bulkBody: fuel -= (n*weight)>>6, checked; n < 2**32 and weight < 2**30, so nothing wraps.
 func (w *rewriter) bulkBody() {
-	w.emitGlobal(module.OpGlobalGet, w.fuelGlobal())
+	w.emitIndexed(module.OpGlobalGet, w.fuelGlobal())
 	w.emit(byte(module.OpLocalGet), 0, opI64ExtendU)
 	w.emit(byte(module.OpLocalGet), 1, opI64Mul)
 	w.emitI64(6)
 	w.emit(opI64ShrU, opI64Sub)
-	w.emitGlobal(module.OpGlobalSet, w.fuelGlobal())
+	w.emitIndexed(module.OpGlobalSet, w.fuelGlobal())
 	w.short(0)
 	w.emit(byte(module.OpIf), byte(module.BlockEmpty))
-	w.emitGlobal(module.OpGlobalGet, w.fuelGlobal())
+	w.emitIndexed(module.OpGlobalGet, w.fuelGlobal())
 	w.refilled()
 	w.emit(byte(module.OpEnd), byte(module.OpLocalGet), 0)
 }

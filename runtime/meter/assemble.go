@@ -49,7 +49,7 @@ func (w *rewriter) section(id byte, old *module.Section) []byte {
 	case module.SectionFunction:
 		return w.extended(old, len(w.m.Functions), 3, func(b []byte) []byte {
 			b = appendU32(b, w.typeOf.take)
-			b = appendU32(b, w.typeOf.stack)
+			b = appendU32(b, w.typeOf.enter)
 			return appendU32(b, w.typeOf.bulk)
 		})
 	case module.SectionTable:

@@ -3,13 +3,20 @@
 
 package meter
 
-import "github.com/wasmill/wasmill/runtime/module"
+import (
+	"encoding/binary"
+
+	"github.com/wasmill/wasmill/runtime/module"
+)
 
 // label is a block of the guest in the new body.
 type label struct {
 	at    uint32 // labels open in the new body just inside the block
-	extra bool   // a loop that got a second one around it
+	plain int64  // what a plain loop's header charges; 0 for other blocks
 }
+
+// plainBlocks is how many blocks are put around a plain loop.
+const plainBlocks = 3
 
 // Frames: what the engine keeps for a call besides the function's values, and the size from which
 // a function that calls nobody has its frame counted.
@@ -20,6 +27,7 @@ const (
 
 // code writes all bodies.
 func (w *rewriter) code() {
+	w.flow.findLeaves()
 	w.bodies = make([]byte, 0, w.m.Stats.CodeBytes*5/4+256)
 	for i := range w.m.Functions {
 		w.body(i)
@@ -35,30 +43,37 @@ func (w *rewriter) code() {
 // body writes the new body of function i to w.scratch. What does not change is copied in runs.
 func (w *rewriter) body(i int) {
 	fn := &w.m.Functions[i]
+	if w.flow.leaves[i] != noLeaf {
+		w.scratch = append(w.scratch[:0], w.m.Bytes[fn.Start:fn.End]...)
+		return
+	}
 	w.flow.analyse(i)
 	w.frame = int64(frameBase + 8*fn.Slots)
 	w.wrapped = w.flow.calls || w.frame > largeLeaf
-	w.scratch = append(w.scratch[:0], w.m.Bytes[fn.Start:fn.Code]...)
 	w.copied, w.nextNode, w.depth = fn.Code, 0, 0
-	w.labels = w.labels[:0]
-	if w.wrapped {
-		w.emit(byte(module.OpBlock))
-		w.blockType(w.m.Types[fn.Type].Results)
-		w.depth = 1
-		w.info.Stacked++
-	}
-	w.labels = append(w.labels, label{at: w.depth})
+	w.labels, w.length = w.labels[:0], lengths{}
+	w.declareLocals(fn)
+	cost := w.flow.nodes[0].charge
+	w.enter(cost, w.m.Types[fn.Type].Results)
 	s := w.m.Scan(i)
 	var in module.Instr
 	for s.Next(&in) {
 		w.charges(in.Start)
 		w.instruction(&in)
 	}
-	w.copyTo(fn.End)
-	if w.wrapped {
-		w.addConst(w.stackGlobal(), w.frame, opI64Add)
-		w.emit(byte(module.OpEnd))
-	}
+	w.copyTo(fn.End - 1)
+	w.leave(cost)
+}
+
+// declareLocals writes the declarations of fn's locals and of three of the meter's. A local costs
+// nothing where it is not used; the engine keeps it in a register where a global would go through memory.
+func (w *rewriter) declareLocals(fn *module.Function) {
+	groups, width := binary.Uvarint(w.m.Bytes[fn.Start:fn.Code])
+	w.scratch = appendU32(w.scratch[:0], uint32(groups)+1)
+	w.scratch = append(w.scratch, w.m.Bytes[fn.Start+width:fn.Code]...)
+	w.emit(3, byte(module.I64))
+	w.fuelLocal = uint32(len(w.m.Types[fn.Type].Params) + fn.Locals)
+	w.outerLocal, w.stackLocal = w.fuelLocal+1, w.fuelLocal+2
 }
 
 func (w *rewriter) emit(b ...byte) { w.scratch = append(w.scratch, b...) }
@@ -94,18 +109,24 @@ func (w *rewriter) charges(pos int) {
 			w.info.Checks++
 		}
 		switch {
-		case w.nextNode == 1 && w.wrapped:
-			w.enter(n.charge)
-		case n.check && !n.plain:
-			w.takeIfShort(n.charge)
-			w.addConst(w.fuelGlobal(), n.charge, opI64Sub)
-		default: // unchecked, or a plain loop's header, whose check instruction writes
-			w.addConst(w.fuelGlobal(), n.charge, opI64Sub)
+		case w.nextNode == 1: // written by enter
+		case w.inPlain: // the header's check was written with the loop
+			w.emitIndexed(module.OpLocalGet, w.fuelLocal)
+			w.emitI64(n.charge)
+			w.emit(opI64Sub)
+			w.emitIndexed(module.OpLocalTee, w.fuelLocal)
+			w.emitIndexed(module.OpGlobalSet, w.fuelGlobal())
+		default:
+			if n.check {
+				w.takeIfShort(n.charge)
+			}
+			w.subConst(w.fuelGlobal(), n.charge)
 		}
 	}
 }
 
 func (w *rewriter) instruction(in *module.Instr) {
+	_, static := w.length.of(in)
 	switch in.Op {
 	case module.OpBlock, module.OpIf:
 		w.depth++
@@ -124,7 +145,7 @@ func (w *rewriter) instruction(in *module.Instr) {
 		if w.wrapped {
 			w.copyTo(in.Start)
 			w.emit(byte(module.OpBr))
-			w.scratch = appendU32(w.scratch, w.depth-1)
+			w.scratch = appendU32(w.scratch, w.depth-w.labels[0].at)
 			w.copied = in.End
 		}
 	case module.OpCall, module.OpRefFunc:
@@ -132,7 +153,7 @@ func (w *rewriter) instruction(in *module.Instr) {
 			w.reindex(in, to)
 		}
 	default:
-		if weight := bulkWeight(in.Op); weight > 0 {
+		if weight := bulkWeight(in.Op); weight > 0 && !static {
 			w.copyTo(in.Start)
 			w.emit(byte(module.OpI64Const))
 			w.scratch = appendS64(w.scratch, weight)
@@ -154,16 +175,26 @@ func (w *rewriter) reindex(in *module.Instr, to uint32) {
 	w.copied = in.IndexEnd
 }
 
-// loop opens a loop. A plain one, which neither loops inside nor calls, gets a second loop around
-// it, where the guest takes more fuel: its own code then has no call in it, and the engine
-// keeps its values in registers (RATIONALE.md has the figures).
+// loop opens a loop. A plain one, which neither loops inside nor calls, keeps its fuel in a local,
+// which each charge also stores, and goes out of the way to take more. So its own code has no call in
+// it, never loads the global, whose way through memory would take longer than a short loop does,
+// and takes no branch that it did not take before (RATIONALE.md has the figures).
 //
-//	loop                       ;; only entered again when fuel is short
-//	  if fuel < cost { take(cost) }
-//	  loop                     ;; the guest's
-//	    br_if 1 (fuel < cost)
-//	    fuel -= cost
-//	    ...
+//	block                      ;; all blocks have the loop's type
+//	  loop
+//	    block void
+//	      local = global
+//	      loop                 ;; the guest's
+//	        br_if 1 (local < cost)
+//	        global = local = local - cost
+//	        ...
+//	      end
+//	      br 2
+//	    end
+//	    take(cost)
+//	    br 0
+//	  end
+//	end
 func (w *rewriter) loop(in *module.Instr) {
 	w.depth++
 	var n *node
@@ -174,13 +205,22 @@ func (w *rewriter) loop(in *module.Instr) {
 		w.labels = append(w.labels, label{at: w.depth})
 		return
 	}
+	blockType := w.m.Bytes[in.Start+1 : in.End]
+	w.copyTo(in.Start)
+	w.emit(byte(module.OpBlock))
+	w.emit(blockType...)
+	w.emit(byte(module.OpLoop))
+	w.emit(blockType...)
+	w.emit(byte(module.OpBlock), byte(module.BlockEmpty))
+	w.emitIndexed(module.OpGlobalGet, w.fuelGlobal())
+	w.emitIndexed(module.OpLocalSet, w.fuelLocal)
 	w.copyTo(in.End)
-	w.takeIfShort(n.charge)
-	w.depth++
-	w.labels = append(w.labels, label{at: w.depth, extra: true})
-	w.scratch = append(w.scratch, w.m.Bytes[in.Start:in.End]...)
-	w.short(n.charge)
-	w.emit(byte(module.OpBrIf), 1)
+	w.emitIndexed(module.OpLocalGet, w.fuelLocal)
+	w.emitI64(n.charge)
+	w.emit(opI64LtS, byte(module.OpBrIf), 1)
+	w.depth += plainBlocks
+	w.labels = append(w.labels, label{at: w.depth, plain: n.charge})
+	w.inPlain = true
 }
 
 func (w *rewriter) end(in *module.Instr) {
@@ -190,10 +230,14 @@ func (w *rewriter) end(in *module.Instr) {
 		return
 	}
 	w.depth--
-	if l.extra {
-		w.depth--
+	if l.plain > 0 {
+		w.depth -= plainBlocks
+		w.inPlain = false
 		w.copyTo(in.End)
-		w.emit(byte(module.OpEnd))
+		w.emit(byte(module.OpBr), 2, byte(module.OpEnd))
+		w.emitI64(l.plain)
+		w.emitCall(w.added(addedTake))
+		w.emit(byte(module.OpBr), 0, byte(module.OpEnd), byte(module.OpEnd))
 	}
 }
 

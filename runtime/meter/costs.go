@@ -82,6 +82,24 @@ func makeCosts() *[module.NumOpcodes]uint16 {
 	return &t
 }
 
+// staticLength is the largest constant operand of a bulk instruction that is part of a region's cost; a
+// larger one is charged as an unknown one is, just before the instruction runs.
+const staticLength = 4096
+
+// lengths follows the instructions of a body to tell which operands of bulk instructions are constants.
+type lengths struct {
+	value    int32
+	constant bool
+}
+
+// of takes the next instruction. If that is a bulk instruction whose last operand is a small constant, it
+// returns the constant.
+func (l *lengths) of(in *module.Instr) (int64, bool) {
+	value, ok := l.value, l.constant && bulkWeight(in.Op) > 0 && l.value >= 0 && l.value <= staticLength && in.Op != module.OpMemoryGrow
+	l.value, l.constant = in.Value, in.Op == module.OpI32Const
+	return int64(value), ok
+}
+
 // bulkWeight returns the weight of the instruction's last operand, 0 when its work is fixed.
 func bulkWeight(op module.Opcode) int64 {
 	switch op {

@@ -3,7 +3,11 @@
 
 package meter
 
-import "github.com/wasmill/wasmill/runtime/module"
+import (
+	"slices"
+
+	"github.com/wasmill/wasmill/runtime/module"
+)
 
 // none stands for no node: the end of a path, or the beginning of a region, which expects nothing.
 const none = -1
@@ -48,6 +52,7 @@ type open struct {
 // flow finds the regions of one function and what each charges. It is reused from one to the next.
 type flow struct {
 	m      *module.Module
+	leaves []int64 // by defined function: what its callers pay for it, or noLeaf
 	nodes  []node
 	edges  []edge
 	blocks []open
@@ -55,7 +60,9 @@ type flow struct {
 	loops  int
 	locals int
 	sets   int
+	length lengths
 	calls  bool // it calls functions of the guest
+	plain  bool // it has a plain loop
 }
 
 // analyse fills f.nodes for function i, in the order of their positions.
@@ -63,7 +70,7 @@ func (f *flow) analyse(i int) {
 	fn := &f.m.Functions[i]
 	t := f.m.Types[fn.Type]
 	f.nodes, f.edges, f.blocks = f.nodes[:0], f.edges[:0], f.blocks[:0]
-	f.loops, f.sets, f.calls = 0, 0, false
+	f.loops, f.sets, f.calls, f.length = 0, 0, false, lengths{}
 	f.locals = len(t.Params) + fn.Locals
 	f.cur = none
 	f.cur = f.begin(fn.Code)
@@ -75,6 +82,7 @@ func (f *flow) analyse(i int) {
 		f.step(&in)
 	}
 	f.solve()
+	f.plain = slices.ContainsFunc(f.nodes, func(n node) bool { return n.plain })
 }
 
 // begin makes a node; the one in hand goes on to it.
@@ -95,6 +103,13 @@ func (f *flow) pay(cost int64) {
 
 func (f *flow) step(in *module.Instr) {
 	f.pay(int64(costs[in.Op]))
+	weight := bulkWeight(in.Op)
+	switch static, ok := f.length.of(in); {
+	case ok:
+		f.pay(static * weight / 64)
+	case weight > 0:
+		f.notPlain()
+	}
 	switch in.Op {
 	case module.OpBlock:
 		f.enter(in, open{})
@@ -127,17 +142,11 @@ func (f *flow) step(in *module.Instr) {
 	case module.OpReturn, module.OpUnreachable:
 		f.cur = none
 	case module.OpCall:
-		f.call(f.m.FuncType(in.Index), int(in.Index) < f.m.ImportedFuncs)
+		f.direct(in.Index)
 	case module.OpCallIndirect:
 		f.call(f.m.Types[in.Index], false)
 	case module.OpLocalSet, module.OpLocalTee:
 		f.sets++
-	case module.OpMemoryGrow:
-		f.notPlain()
-	default:
-		if bulkWeight(in.Op) > 0 {
-			f.notPlain()
-		}
 	}
 }
 
@@ -179,6 +188,15 @@ func (f *flow) notPlain() {
 			return
 		}
 	}
+}
+
+func (f *flow) direct(index uint32) {
+	t := f.m.FuncType(index)
+	if i := int(index) - f.m.ImportedFuncs; i >= 0 && f.leaves != nil && f.leaves[i] != noLeaf {
+		f.pay(f.leaves[i] + int64(len(t.Params)+len(t.Results)))
+		return
+	}
+	f.call(t, int(index) < f.m.ImportedFuncs)
 }
 
 func (f *flow) call(t module.FuncType, imported bool) {

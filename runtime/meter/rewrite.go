@@ -85,18 +85,21 @@ type rewriter struct {
 	info   Info
 	flow   flow
 
-	types    []module.FuncType // the guest's and then the meter's
-	typeOf   addedTypes
-	memory   *module.MemoryType
-	tables   []module.TableType
-	bodies   []byte // contents of the new code section, without its count
-	scratch  []byte // the body in hand
-	copied   int    // how far the body in hand is copied
-	labels   []label
-	depth    uint32 // labels open in the new body
-	wrapped  bool   // the body in hand is wrapped in a block, so that all exits meet at its end
-	frame    int64  // bytes that the body in hand takes off the stack
-	nextNode int
+	types                             []module.FuncType // the guest's and then the meter's
+	typeOf                            addedTypes
+	memory                            *module.MemoryType
+	tables                            []module.TableType
+	bodies                            []byte // contents of the new code section, without its count
+	scratch                           []byte // the body in hand
+	copied                            int    // how far the body in hand is copied
+	labels                            []label
+	depth                             uint32 // labels open in the new body
+	wrapped                           bool   // the body in hand is wrapped in a block, so that all exits meet at its end
+	frame                             int64  // bytes that the body in hand takes off the stack
+	nextNode                          int
+	length                            lengths
+	inPlain                           bool   // in a plain loop
+	fuelLocal, outerLocal, stackLocal uint32 // the meter's locals in the body in hand
 }
 
 // clamp sets the maxima of the module's own memory and tables. Imported ones are not the module's
@@ -138,7 +141,7 @@ func (w *rewriter) clamp() error {
 
 // addedTypes are the indices of the types that the meter needs.
 type addedTypes struct {
-	refill, stack, take, bulk uint32
+	refill, stack, take, enter, bulk uint32
 }
 
 func (w *rewriter) addTypes() {
@@ -147,6 +150,7 @@ func (w *rewriter) addTypes() {
 		refill: w.typeIndex(module.FuncType{Params: []module.ValueType{i64}, Results: []module.ValueType{i64}}),
 		stack:  w.typeIndex(module.FuncType{}),
 		take:   w.typeIndex(module.FuncType{Params: []module.ValueType{i64}}),
+		enter:  w.typeIndex(module.FuncType{Params: []module.ValueType{i64, i64}}),
 		bulk:   w.typeIndex(module.FuncType{Params: []module.ValueType{i32, i64}, Results: []module.ValueType{i32}}),
 	}
 }

@@ -176,7 +176,10 @@ func (v *validator) brTable() {
 	v.popType(I32)
 	n := v.count("br_table targets", "BrTargets", v.policy.Limits.BrTargets, 1)
 	v.targets += n + 1
-	if v.err != nil || !v.within("BrTargets", v.policy.Limits.BrTargets, uint64(v.targets), "br_table targets of all functions so far:") {
+	v.allTargets += n + 1
+	l := v.policy.Limits
+	if v.err != nil || !v.within("BrTargets", l.BrTargets, uint64(v.targets), "br_table targets of the function:") ||
+		!v.within("ModuleTargets", l.ModuleTargets, uint64(v.allTargets), "br_table targets of all functions so far:") {
 		return
 	}
 	arity := -1

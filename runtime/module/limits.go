@@ -48,7 +48,8 @@ type Limits struct {
 	ModuleLocals  int // declared locals over all functions; 1,000,000
 	Nesting       int // blocks within blocks; 10,000
 	Operands      int // height of one function's operand stack; 50,000
-	BrTargets     int // br_table targets over all functions; 65,536
+	BrTargets     int // br_table targets of one function; 65,536
+	ModuleTargets int // br_table targets over all functions; 500,000 (a 6 MB Go program has 80,000)
 	Name          int // bytes of one name of an import, an export or a custom section; 16 KiB
 	CustomSection int // bytes of one custom section other than name and .debug_*; 1 MiB
 
@@ -89,6 +90,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Nesting, 10_000},
 		{&l.Operands, 50_000},
 		{&l.BrTargets, 65_536},
+		{&l.ModuleTargets, 500_000},
 		{&l.Name, 16 << 10},
 		{&l.CustomSection, 1 << 20},
 		{&l.Merges, 4_000_000},

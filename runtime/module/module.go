@@ -83,6 +83,12 @@ func (m *Module) FuncName(index uint32) string {
 	return ""
 }
 
+// Declared says whether the function with the given index occurs in an export, a global or an element
+// segment. One that does not is reached by direct calls only (and by the start section).
+func (m *Module) Declared(index uint32) bool {
+	return int(index) < len(m.declared) && m.declared[index]
+}
+
 // Export returns the export of that name.
 func (m *Module) Export(name string) (Export, bool) {
 	for _, e := range m.Exports {

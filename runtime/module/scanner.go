@@ -13,6 +13,9 @@ type Instr struct {
 	Index                uint32
 	IndexStart, IndexEnd int
 
+	// Value is the number of an i32.const.
+	Value int32
+
 	// Block is the type of a block, loop or if: BlockEmpty, a ValueType, or BlockIndex plus an index
 	// into Types.
 	Block BlockType
@@ -96,7 +99,7 @@ func (r *reader) otherImmediates(in *Instr) {
 			r.pos++
 		}
 	case OpI32Const:
-		r.leb(32, true)
+		in.Value = int32(r.leb(32, true))
 	case OpI64Const:
 		r.leb(64, true)
 	case OpF32Const:

@@ -15,15 +15,16 @@ type validator struct {
 	op     Opcode      // the instruction in hand, for messages
 	at     int         // its offset
 
-	body      *Function
-	vector    bool // the body has vector instructions
-	mutable   int  // mutable globals of the module
-	most      int  // highest operand stack
-	loops     int  // loops around the instruction in hand
-	merges    int  // control points of this function, see Limits.Merges
-	reloads   int  // calls of this function
-	transfers int  // over all functions
-	targets   int  // br_table targets over all functions
+	body       *Function
+	vector     bool // the body has vector instructions
+	mutable    int  // mutable globals of the module
+	most       int  // highest operand stack
+	loops      int  // loops around the instruction in hand
+	merges     int  // control points of this function, see Limits.Merges
+	reloads    int  // calls of this function
+	transfers  int  // over all functions
+	targets    int  // br_table targets of this function
+	allTargets int  // and over all functions
 }
 
 // frame is a block that is open.
@@ -67,7 +68,7 @@ func (v *validator) validateBodies() {
 			return
 		}
 	}
-	v.m.Stats.BrTargets = v.targets
+	v.m.Stats.BrTargets = v.allTargets
 	v.section, v.fn = "", -1
 }
 
@@ -77,7 +78,7 @@ func (v *validator) validateBody() {
 	v.readLocals(t)
 	v.body.Code = v.pos
 	v.vals, v.frames = v.vals[:0], v.frames[:0]
-	v.most, v.loops, v.merges, v.reloads, v.vector = 0, 0, 1, 0, false
+	v.most, v.loops, v.merges, v.reloads, v.targets, v.vector = 0, 0, 1, 0, 0, false
 	v.frames = append(v.frames, frame{op: OpBlock, out: t.Results})
 	for v.err == nil && len(v.frames) > 0 {
 		v.at = v.pos
