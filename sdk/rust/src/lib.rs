@@ -1,0 +1,98 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//! Operators for wasmill, a stream processor whose operators are WebAssembly modules.
+//!
+//! Declare rows with [`row!`], implement [`Map`] or [`Aggregate`], list the operators in
+//! [`module!`], and build the crate as a `cdylib` for `wasm32-unknown-unknown`. The README has a
+//! complete operator; [`testing`] runs one in a unit test.
+//!
+//! ```
+//! use wasmill::{Map, Output, Result};
+//!
+//! wasmill::row! {
+//!     pub struct Bid { price: i64 }
+//! }
+//!
+//! wasmill::row! {
+//!     pub struct Config { percent: i64 = 90 }
+//! }
+//!
+//! struct Discount { percent: i64 }
+//!
+//! impl Map for Discount {
+//!     const NAME: &'static str = "discount";
+//!     type Config = Config;
+//!     type Input = Bid;
+//!     type Outputs = Output<Bid>;
+//!
+//!     fn open(config: Config) -> Result<Self> {
+//!         Ok(Discount { percent: config.percent })
+//!     }
+//!
+//!     fn process(&mut self, bid: Bid, out: &mut Output<Bid>) -> Result {
+//!         out.emit(Bid { price: bid.price * self.percent / 100 });
+//!         Ok(())
+//!     }
+//! }
+//!
+//! wasmill::module!(Discount);
+//! # let run = wasmill::testing::run::<Discount>(Config { percent: 50 }, &[Bid { price: 8 }]).unwrap();
+//! # assert_eq!(run.rows(|out| out), [Bid { price: 4 }]);
+//! ```
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(any(feature = "std", not(target_family = "wasm")))]
+#[macro_use]
+extern crate std;
+
+mod aggregate;
+pub mod builder;
+pub mod column;
+#[allow(missing_docs)] // public for what macros expand to, like guest and wire
+mod describe;
+mod error;
+mod flat;
+#[allow(missing_docs)]
+mod guest;
+mod host;
+mod list;
+mod map;
+mod memory;
+mod output;
+mod row;
+mod scalar;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
+mod value;
+#[allow(missing_docs)]
+mod wire;
+
+pub use aggregate::Aggregate;
+pub use builder::Builder;
+pub use error::{Error, Result};
+pub use host::{Level, current_time as now, fail_operator as fail, log_line as log};
+pub use list::List;
+pub use map::Map;
+pub use output::{Counter, Failures, Forward, Output, Outputs};
+pub use row::{Batch, Row};
+pub use scalar::{Decimal, EventTime, Timestamp};
+pub use value::Value;
+
+/// The version of the contract with the host that this crate speaks.
+pub const VERSION: i32 = 1;
+
+/// What the macros of this crate expand to; not for use by hand.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::describe::{Field, Outgoing, default_text};
+    #[cfg(target_family = "wasm")]
+    pub use crate::guest::Guest;
+    pub use crate::guest::{Entry, description, entry};
+    pub use crate::output::Numbers;
+    pub use crate::wire::{Sink, Source};
+    pub use alloc::string::String;
+    pub use alloc::vec::Vec;
+}

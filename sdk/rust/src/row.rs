@@ -1,0 +1,274 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//! Rows as structs.
+
+use crate::builder::Builder;
+use crate::describe::Field;
+use crate::wire::{Sink, Source};
+use crate::{Error, Result};
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+
+/// A struct whose fields are the columns of a row. [`row!`](crate::row) declares one.
+pub trait Row: Sized {
+    /// The same struct, borrowing from a batch of the lifetime.
+    type Of<'a>: Clone + 'a;
+    /// A struct with the same fields, each the column in a batch.
+    type Columns<'a>: Copy;
+    /// A struct with the same fields, each building the column.
+    type Builders: Builder;
+    /// How many fields are the row's event time.
+    const EVENT_TIMES: usize;
+
+    /// The columns, in order.
+    fn fields() -> Vec<Field>;
+    /// Takes the columns from a batch.
+    fn columns<'a>(source: &mut Source<'a>) -> Self::Columns<'a>;
+    /// Reads a row that does not [lack](Self::lacks) anything.
+    fn read<'a>(columns: &Self::Columns<'a>, row: usize) -> Self::Of<'a>;
+    /// The first field, if there is one, that is null in the row and can't be.
+    fn lacks(columns: &Self::Columns<'_>, row: usize) -> Option<&'static str>;
+    /// Appends a row.
+    fn append(builders: &mut Self::Builders, row: Self::Of<'_>);
+    /// The first field, if there is one, that has not got that many rows.
+    fn ragged(builders: &Self::Builders, rows: usize) -> Option<&'static str>;
+}
+
+/// The rows that one call is given.
+pub struct Batch<'a, R: Row> {
+    columns: R::Columns<'a>,
+    rows: usize,
+    whole: bool, // no column has a null, so that no row lacks anything
+    row: PhantomData<R>,
+}
+
+impl<'a, R: Row> Batch<'a, R> {
+    pub(crate) fn new(source: &mut Source<'a>) -> Self {
+        const { assert!(R::EVENT_TIMES <= 1, "a row has one event time") }
+        let columns = R::columns(source);
+        Batch { columns, rows: source.rows, whole: source.nulls == 0, row: PhantomData }
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The columns: a struct with the fields of the row.
+    pub fn columns(&self) -> &R::Columns<'a> {
+        &self.columns
+    }
+
+    /// A row. It fails where something in it is null whose type has no null.
+    #[inline]
+    pub fn get(&self, row: usize) -> Result<R::Of<'a>> {
+        if !self.whole {
+            self.check(row)?;
+        }
+        Ok(R::read(&self.columns, row))
+    }
+
+    fn check(&self, row: usize) -> Result {
+        match R::lacks(&self.columns, row) {
+            Some(field) => Err(Error::new(format_args!("{field} is null, or something in it is"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The row without columns, of an operator that has no configuration.
+impl Row for () {
+    type Of<'a> = ();
+    type Columns<'a> = ();
+    type Builders = ();
+    const EVENT_TIMES: usize = 0;
+
+    fn fields() -> Vec<Field> {
+        Vec::new()
+    }
+
+    fn columns<'a>(_source: &mut Source<'a>) -> Self::Columns<'a> {}
+
+    fn read<'a>(_columns: &Self::Columns<'a>, _row: usize) -> Self::Of<'a> {}
+
+    fn lacks(_columns: &(), _row: usize) -> Option<&'static str> {
+        None
+    }
+
+    fn append(_builders: &mut (), _row: ()) {}
+
+    fn ragged(_builders: &(), _rows: usize) -> Option<&'static str> {
+        None
+    }
+}
+
+impl Builder for () {
+    const COLUMNS: usize = 0;
+
+    fn rows(&self) -> usize {
+        0
+    }
+
+    fn push_null(&mut self) {}
+
+    fn variable(&self) -> usize {
+        0
+    }
+
+    fn size(&self) -> usize {
+        0
+    }
+
+    fn write(&self, _sink: &mut Sink) {}
+
+    fn clear(&mut self) {}
+}
+
+/// Declares a struct whose fields are columns: a row of an input or of an output, an operator's
+/// configuration, or a nested struct.
+///
+/// The struct is `Clone`, `Debug` and `PartialEq`. It may have one lifetime, of the batch that its
+/// strings, bytes and lists lie in. A field that can be null is an `Option`; of an input, a field
+/// that is none is a required column. A field of type [`EventTime`](crate::EventTime) is no
+/// column but the row's event time. `#[name = "..."]` names a column whose name is no identifier;
+/// `= value` gives a configuration field its default, of a decimal or timestamp as a string.
+///
+/// ```
+/// wasmill::row! {
+///     /// A flight as the airline reports it.
+///     pub struct Flight<'a> {
+///         origin: &'a str,
+///         /// Minutes after the scheduled departure.
+///         delay: Option<i64>,
+///         #[name = "dist-miles"]
+///         distance: i64,
+///     }
+/// }
+///
+/// wasmill::row! {
+///     pub struct Config {
+///         late_after: i64 = 15,
+///         carrier: Option<String>,
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! row {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident<$a:lifetime> { $($body:tt)* }) => {
+        $crate::row!(@row [$(#[$meta])* $vis struct $name], [<$a>], $a, $name<'of>, { $($body)* });
+    };
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($body:tt)* }) => {
+        $crate::row!(@row [$(#[$meta])* $vis struct $name], [], 'of, $name, { $($body)* });
+    };
+    (@row [$(#[$meta:meta])* $vis:vis struct $name:ident], [$($life:tt)*], $a:lifetime, $of:ty, {
+        $(
+            $(#[doc = $doc:literal])*
+            $(#[name = $column:literal])?
+            $field_vis:vis $field:ident: $type:ty $(= $default:expr)?
+        ),* $(,)?
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        $vis struct $name $($life)* {
+            $( $(#[doc = $doc])* $field_vis $field: $type, )*
+        }
+
+        const _: () = {
+            /// The columns of the rows of a batch.
+            #[derive(Clone, Copy)]
+            pub struct Columns<$a> {
+                $( $(#[doc = $doc])* pub $field: <$type as $crate::Value>::Column<$a>, )*
+            }
+
+            /// The columns of a batch that is being written.
+            #[derive(Default)]
+            pub struct Builders $($life)* {
+                $( $(#[doc = $doc])* pub $field: <$type as $crate::Value>::Builder, )*
+            }
+
+            impl $($life)* $crate::Row for $name $($life)* {
+                type Of<'of> = $of;
+                type Columns<'of> = Columns<'of>;
+                type Builders = Builders $($life)*;
+                const EVENT_TIMES: usize = 0 $(+ <$type as $crate::Value>::TIMES)*;
+
+                fn fields() -> $crate::__private::Vec<$crate::__private::Field> {
+                    let mut fields = $crate::__private::Vec::new();
+                    $(
+                        $crate::__private::Field::declare::<$type>(
+                            &mut fields,
+                            [$($column,)? stringify!($field)][0],
+                            [$($crate::__private::default_text::<$type, _>($default),)? $crate::__private::String::new()][0].clone(),
+                            &[$($doc),*],
+                        );
+                    )*
+                    fields
+                }
+
+                fn columns<'of>(source: &mut $crate::__private::Source<'of>) -> Self::Columns<'of> {
+                    Columns { $( $field: <$type as $crate::Value>::column(source), )* }
+                }
+
+                #[inline]
+                fn read<'of>(columns: &Self::Columns<'of>, row: usize) -> Self::Of<'of> {
+                    $name { $( $field: <$type as $crate::Value>::get(&columns.$field, row), )* }
+                }
+
+                fn lacks(columns: &Columns<'_>, row: usize) -> ::core::option::Option<&'static str> {
+                    $( if <$type as $crate::Value>::missing(&columns.$field, row) {
+                        return ::core::option::Option::Some(stringify!($field));
+                    } )*
+                    ::core::option::Option::None
+                }
+
+                #[inline]
+                fn append(builders: &mut Self::Builders, row: Self::Of<'_>) {
+                    $( <$type as $crate::Value>::push(&mut builders.$field, row.$field); )*
+                }
+
+                fn ragged(builders: &Self::Builders, rows: usize) -> ::core::option::Option<&'static str> {
+                    $( if $crate::Builder::rows(&builders.$field) != rows {
+                        return ::core::option::Option::Some(stringify!($field));
+                    } )*
+                    ::core::option::Option::None
+                }
+            }
+
+            impl $($life)* $crate::Builder for Builders $($life)* {
+                const COLUMNS: usize =
+                    0 $(+ <<$type as $crate::Value>::Builder as $crate::Builder>::COLUMNS)*;
+
+                fn rows(&self) -> usize {
+                    [$( $crate::Builder::rows(&self.$field) ),*][0]
+                }
+
+                fn push_null(&mut self) {
+                    $( $crate::Builder::push_null(&mut self.$field); )*
+                }
+
+                #[inline]
+                fn variable(&self) -> usize {
+                    0 $(+ $crate::Builder::variable(&self.$field))*
+                }
+
+                fn size(&self) -> usize {
+                    0 $(+ $crate::Builder::size(&self.$field))*
+                }
+
+                fn write(&self, sink: &mut $crate::__private::Sink) {
+                    $( $crate::Builder::write(&self.$field, sink); )*
+                }
+
+                fn clear(&mut self) {
+                    $( $crate::Builder::clear(&mut self.$field); )*
+                }
+            }
+        };
+    };
+}
