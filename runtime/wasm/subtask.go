@@ -1,0 +1,317 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package wasm
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"github.com/wasmill/wasmill/abi"
+	"github.com/wasmill/wasmill/abi/batch"
+	"github.com/wasmill/wasmill/abi/describe"
+	"github.com/wasmill/wasmill/scheduler/operator"
+)
+
+// counterFuel is the counter that the host keeps of the fuel that a node's guests have used.
+const counterFuel = "fuel"
+
+// subtask is what maps and aggregates have in common: one operator of a module, and the instance
+// that runs it at the moment. One goroutine uses it.
+type subtask struct {
+	module *Module
+	ctx    operator.Context
+	spec   operator.ModuleSpec
+	op     *describe.Operator
+	logs   *logs
+
+	fuel     *atomic.Int64
+	counters []*atomic.Int64 // the guest's, in the order of the description
+
+	guest      *guest // nil until the next call needs one
+	generation uint64 // of the guest
+	openSize   int    // of its memory
+	// required are the columns of the stream that may not be null.
+	required []requiredColumn
+
+	// Of the batch in hand.
+	batchFuel int64 // what it may still use
+	deaths    int   // instances that it has cost
+	failed    []failedRow
+}
+
+// failedRow is a row of the batch in hand.
+type failedRow struct {
+	row    int
+	reason error
+}
+
+type requiredColumn struct {
+	column int
+	name   string
+}
+
+func newSubtask(m *Module, c operator.Context, spec operator.ModuleSpec, kind describe.Kind) (*subtask, error) {
+	ops := m.description.Operators
+	if spec.Number < 0 || spec.Number >= len(ops) {
+		return nil, fmt.Errorf("operator %d of a module of %d", spec.Number, len(ops))
+	}
+	s := &subtask{module: m, ctx: c, spec: spec, op: &ops[spec.Number]}
+	if s.op.Kind != kind {
+		return nil, fmt.Errorf("operator %q is a %s, not a %s", s.op.Name, s.op.Kind, kind)
+	}
+	fields := s.op.Inputs[0].Fields
+	if len(spec.Columns) != len(fields) {
+		return nil, fmt.Errorf("operator %q has %d input columns, its place in the pipeline %d", s.op.Name, len(fields), len(spec.Columns))
+	}
+	for i := range fields {
+		col := spec.Columns[i]
+		if col < 0 || col >= len(spec.Input.Fields) || !fields[i].SameType(&spec.Input.Fields[col]) {
+			return nil, fmt.Errorf("operator %q reads column %q of type %s; the stream has none there: %s",
+				s.op.Name, fields[i].Name, fields[i].TypeString(), spec.Input)
+		}
+		if fields[i].Required {
+			s.required = append(s.required, requiredColumn{col, fields[i].Name})
+		}
+	}
+	if spec.Columns == nil {
+		s.spec.Columns = []int{} // nil would mean all to batch.Message
+	}
+	s.logs = newLogs(c.Log, c.Now, &m.engine.opts.Limits)
+	s.fuel = c.Counters.Get(counterFuel)
+	for _, name := range s.op.Counters {
+		s.counters = append(s.counters, c.Counters.Get(name))
+	}
+	return s, nil
+}
+
+// start makes sure that there is an open instance.
+func (s *subtask) start(ctx context.Context) error {
+	if s.guest != nil {
+		return nil
+	}
+	s.generation++
+	g, err := s.module.instantiate(ctx, surroundings{
+		pool: s.ctx.Pool, now: s.ctx.Now, seed: s.seed(), logs: s.logs, counters: len(s.op.Counters),
+	})
+	if err == nil {
+		if err = g.open(ctx, s.spec.Number, s.spec.Config); err != nil {
+			g.close()
+		}
+	}
+	if err != nil {
+		return s.openError(err)
+	}
+	s.count(g)
+	s.guest, s.openSize = g, g.in.Size()
+	return nil
+}
+
+// seed differs between instances, so that a recycled one does not draw what the last one drew.
+func (s *subtask) seed() [32]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%d %q %d %d", s.ctx.Seed, s.ctx.Node, s.ctx.Subtask, s.generation))
+}
+
+// openError is final. That the operator refuses its configuration is the pipeline's to change.
+func (s *subtask) openError(err error) error {
+	if refused(err) {
+		return &operator.Error{Fault: operator.FaultConfig, Err: fmt.Errorf("operator %q refuses to open: %w", s.op.Name, err)}
+	}
+	return s.moduleError(err)
+}
+
+// moduleError says which operator of which module failed. Errors of the context stay as they are,
+// and those that say so already.
+func (s *subtask) moduleError(err error) error {
+	if errors.As(err, new(*operator.Error)) ||
+		!errors.As(err, new(*fault)) && !errors.As(err, new(*breach)) && !errors.As(err, new(*statusError)) && !errors.As(err, new(*limitError)) {
+		return err
+	}
+	return &operator.Error{
+		Fault: operator.FaultModule,
+		Err:   fmt.Errorf("operator %q of module %.12s: %w", s.op.Name, s.module.digest, err),
+		Stack: stackOf(err),
+	}
+}
+
+// rowError is why a row failed that the guest gave a reason for.
+func rowError(reason string) error {
+	return &operator.Error{Fault: operator.FaultRow, Err: errors.New(reason)}
+}
+
+// limitError is a batch that costs more than a batch may.
+type limitError struct{ err error }
+
+func (e *limitError) Error() string { return e.err.Error() }
+
+func (e *limitError) Unwrap() error { return e.err }
+
+// begin is called before each batch.
+func (s *subtask) begin() {
+	s.batchFuel = batchCalls * s.module.engine.opts.Limits.CallFuel
+	s.deaths = 0
+	clear(s.failed)
+	s.failed = s.failed[:0]
+}
+
+// fail notes that a row of a part of the batch in hand failed. rows are the part's rows in the
+// batch, nil where it is the batch.
+func (s *subtask) fail(rows []uint32, row int, reason error) {
+	s.failed = append(s.failed, failedRow{int(original(rows, row)), reason})
+}
+
+// original returns the row of the batch in hand of a row of a part of it.
+func original(rows []uint32, row int) uint32 {
+	if rows == nil {
+		return uint32(row)
+	}
+	return rows[row]
+}
+
+// halves splits n rows of a part into two lists.
+func halves(n int, rows []uint32) (first, second []uint32) {
+	if rows == nil {
+		rows = make([]uint32, n)
+		for i := range rows {
+			rows[i] = uint32(i)
+		}
+	}
+	return rows[:n/2], rows[n/2:]
+}
+
+// report tells of the failed rows of the batch in hand, in order and each once: where there is more
+// than one reason, the first counts.
+func (s *subtask) report(fail func(row int, reason error) error) error {
+	slices.SortStableFunc(s.failed, func(a, b failedRow) int { return cmp.Compare(a.row, b.row) })
+	for i, f := range s.failed {
+		if i > 0 && f.row == s.failed[i-1].row {
+			continue
+		}
+		if err := fail(f.row, f.reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// call runs a function of the guest over rows, after prepare has written its input, and accepts
+// what it emitted by accept. Where anything is wrong, the instance is thrown away, and nothing of
+// the call is visible. Whatever happened, what the guest emitted is released.
+func (s *subtask) call(ctx context.Context, run func(g *guest) error, accept func(emitted []batch.Message) error) error {
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	g := s.guest
+	err := run(g)
+	s.count(g)
+	s.batchFuel -= g.used()
+	if err == nil {
+		err = accept(g.emitted)
+	}
+	if err != nil {
+		s.discard()
+		return err
+	}
+	g.dropEmitted()
+	for i, delta := range g.counts {
+		if delta != 0 {
+			s.counters[i].Add(delta)
+			g.counts[i] = 0
+		}
+	}
+	return nil
+}
+
+// count bills the fuel of the guest's last call.
+func (s *subtask) count(g *guest) { s.fuel.Add(g.used()) }
+
+// discard throws the instance away.
+func (s *subtask) discard() {
+	if s.guest != nil {
+		s.guest.close()
+		s.guest = nil
+	}
+}
+
+// recycle replaces an instance whose memory has grown too large, between two batches.
+func (s *subtask) recycle() {
+	if s.guest == nil {
+		return
+	}
+	size := s.guest.in.Size()
+	if s.module.engine.opts.RecycleEachBatch ||
+		int64(size) > s.module.engine.opts.Limits.RecycleBytes && size > recycleFactor*s.openSize {
+		s.discard()
+	}
+}
+
+// died counts an instance that a row has cost, and says whether the batch may go on.
+func (s *subtask) died(err error) error {
+	s.deaths++
+	if l := s.module.engine.opts.Limits.BadRows; s.deaths > l {
+		return &limitError{fmt.Errorf("more than %d rows of one batch brought it down, the last: %w", l, err)}
+	}
+	if s.batchFuel < 0 {
+		return &limitError{fmt.Errorf("one batch used more than %d times the fuel of a call, the last row: %w", batchCalls, err)}
+	}
+	return nil
+}
+
+// complete returns the rows of b that the guest is given, nil for all, and fails those in which a
+// column is null that must not be.
+func (s *subtask) complete(b *batch.Batch) (rows []uint32) {
+	for _, r := range s.required {
+		if b.Columns[r.column].Nulls > 0 {
+			return s.completeRows(b)
+		}
+	}
+	return nil
+}
+
+func (s *subtask) completeRows(b *batch.Batch) []uint32 {
+	rows := make([]uint32, 0, b.Rows())
+rows:
+	for row := range b.Rows() {
+		for _, r := range s.required {
+			if b.Columns[r.column].Null(row) {
+				s.fail(nil, row, rowError(fmt.Sprintf("column %q is null, and operator %q needs a value", r.name, s.op.Name)))
+				continue rows
+			}
+		}
+		rows = append(rows, uint32(row))
+	}
+	return rows
+}
+
+// fits says whether a message is within what the contract allows.
+func fits(m *batch.Message) bool {
+	return m.Batch.Rows() <= abi.MaxRows && m.Size() <= abi.MaxBatchBytes
+}
+
+// tooLarge is why a row failed that is too large for a message.
+func tooLarge(m *batch.Message) error {
+	return rowError(fmt.Sprintf("it has %d bytes, more than the %d that a guest can be given at once", m.Size(), abi.MaxBatchBytes))
+}
+
+// close ends the subtask.
+func (s *subtask) close(ctx context.Context) error {
+	defer s.logs.report()
+	if s.guest == nil {
+		return nil
+	}
+	var err error
+	if ctx.Err() == nil {
+		err = s.guest.shut(ctx)
+		s.count(s.guest)
+	}
+	s.discard()
+	if err != nil {
+		return s.moduleError(err)
+	}
+	return nil
+}
