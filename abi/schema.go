@@ -169,15 +169,9 @@ func (s *Schema) Check() error {
 }
 
 func checkFields(fields []Field, depth int, nodes *int) error {
-	if depth > MaxNesting {
-		return fmt.Errorf("types are nested more than %d deep", MaxNesting)
-	}
 	seen := make(map[string]bool, len(fields))
 	for i := range fields {
 		f := &fields[i]
-		if *nodes++; *nodes > MaxFields {
-			return fmt.Errorf("there are more than %d fields", MaxFields)
-		}
 		if f.Name == "" || len(f.Name) > MaxName {
 			return fmt.Errorf("column %d has a name of %d bytes; 1 to %d are allowed", i+1, len(f.Name), MaxName)
 		}
@@ -193,7 +187,12 @@ func checkFields(fields []Field, depth int, nodes *int) error {
 }
 
 func (f *Field) check(depth int, nodes *int) error {
+	*nodes++
 	switch {
+	case *nodes > MaxFields:
+		return fmt.Errorf("there are more than %d fields", MaxFields)
+	case depth > MaxNesting:
+		return fmt.Errorf("types are nested more than %d deep", MaxNesting)
 	case !f.Type.Valid():
 		return fmt.Errorf("unknown type %d", f.Type)
 	case f.Type == Decimal && f.Scale > DecimalDigits:
@@ -208,10 +207,6 @@ func (f *Field) check(depth int, nodes *int) error {
 		return fmt.Errorf("type %s has no children", f.Type)
 	}
 	if f.Type == List {
-		*nodes++
-		if depth+1 > MaxNesting {
-			return fmt.Errorf("types are nested more than %d deep", MaxNesting)
-		}
 		return f.Children[0].check(depth+1, nodes)
 	}
 	return checkFields(f.Children, depth+1, nodes)

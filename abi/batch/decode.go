@@ -90,12 +90,12 @@ func (d *decoder) message(root flat.Table, schema *abi.Schema, m *Message) error
 	if len(d.nodes) != 0 {
 		return fmt.Errorf("it has %d columns more than its schema %s", len(d.nodes)/columnSize, schema)
 	}
-	times, err := d.perRow(root, fieldTime, 8, "time")
+	times, err := d.perRow(root, fieldTime, 8, "times")
 	if err != nil {
 		return err
 	}
 	b.Times = view[abi.EventTime](times, len(times)/8)
-	kinds, err := d.perRow(root, fieldKind, 1, "kind")
+	kinds, err := d.perRow(root, fieldKind, 1, "kinds")
 	if err != nil {
 		return err
 	}
@@ -105,14 +105,14 @@ func (d *decoder) message(root flat.Table, schema *abi.Schema, m *Message) error
 		}
 	}
 	b.Kinds = view[RowKind](kinds, len(kinds))
-	origin, err := d.perRow(root, fieldOrigin, 4, "origin")
+	origin, err := d.perRow(root, fieldOrigin, 4, "origins")
 	if err != nil {
 		return err
 	}
 	if m.Origin = view[uint32](origin, len(origin)/4); origin != nil && m.Origin == nil {
 		m.Origin = []uint32{} // a batch of no rows that still says where they came from
 	}
-	group, err := d.perRow(root, fieldGroup, 4, "group")
+	group, err := d.perRow(root, fieldGroup, 4, "groups")
 	if err != nil {
 		return err
 	}
@@ -146,12 +146,12 @@ func (d *decoder) perRow(root flat.Table, field, width int, what string) ([]byte
 	}
 	c := readColumn(entry)
 	if c.rows != d.rows || c.size != width*d.rows {
-		return nil, fmt.Errorf("%s has %d rows in %d bytes, the batch has %d of %d", what, c.rows, c.size, d.rows, width)
+		return nil, fmt.Errorf("its %s are of %d rows in %d bytes; the batch has %d of %d", what, c.rows, c.size, d.rows, width)
 	}
 	if c.nulls != 0 || c.validity != 0 || c.offsets != 0 {
-		return nil, fmt.Errorf("%s can have neither nulls nor offsets", what)
+		return nil, fmt.Errorf("its %s can have neither nulls nor offsets", what)
 	}
-	data, err := d.span(c.values, c.size, what+"s")
+	data, err := d.span(c.values, c.size, what)
 	if err != nil {
 		return nil, err
 	}
@@ -216,8 +216,11 @@ func (d *decoder) fixed(c *Column, w wireColumn) error {
 	if c.Type != abi.Bool {
 		size = w.rows * c.Type.Width()
 	}
-	if w.size != size || w.offsets != 0 {
-		return fmt.Errorf("%d rows of type %s have %d bytes and no offsets, not %d", w.rows, c.Type, size, w.size)
+	if w.size != size {
+		return fmt.Errorf("%d rows of type %s have %d bytes, not %d", w.rows, c.Type, size, w.size)
+	}
+	if w.offsets != 0 {
+		return fmt.Errorf("a column of type %s has no offsets", c.Type)
 	}
 	var err error
 	if c.Values, err = d.span(w.values, size, "values"); err != nil {

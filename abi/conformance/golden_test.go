@@ -18,6 +18,8 @@ import (
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
 	"github.com/wasmill/wasmill/abi/describe"
+	"github.com/wasmill/wasmill/abi/internal/relay"
+	"github.com/wasmill/wasmill/abi/internal/rows"
 )
 
 var rewrite = flag.Bool("rewrite", false, "renew ../testdata from the rows in this file")
@@ -27,7 +29,7 @@ type golden struct {
 	name     string
 	number   uint32
 	fields   []abi.Field
-	rows     []row
+	rows     []rows.Row
 	time     []abi.EventTime
 	kind     []batch.RowKind
 	origin   []uint32
@@ -42,42 +44,42 @@ func goldens() []golden {
 		{name: "everything", fields: everything, rows: everythingRows()},
 		{name: "empty", fields: everything},
 		{name: "times-kinds-origin", number: 1, fields: n,
-			rows:   []row{{int64(10)}, {int64(11)}, {nil}, {int64(-1)}, {int64(7)}},
+			rows:   []rows.Row{{int64(10)}, {int64(11)}, {nil}, {int64(-1)}, {int64(7)}},
 			time:   []abi.EventTime{1_000_000_000_000_000, 0, -1, math.MaxInt64, math.MinInt64},
 			kind:   []batch.RowKind{batch.Insert, batch.UpdateBefore, batch.UpdateAfter, batch.Delete, batch.Insert},
 			origin: []uint32{0, 0, 1, 3, 65535}},
 		{name: "group", fields: fields("x", "float64"),
-			rows: []row{{1.5}, {2.5}, {nil}, {4.0}}, group: []uint32{0, 1, 0, 2}},
-		{name: "failures", fields: n, rows: []row{{int64(1)}, {int64(2)}}, origin: []uint32{1, 3},
+			rows: []rows.Row{{1.5}, {2.5}, {nil}, {4.0}}, group: []uint32{0, 1, 0, 2}},
+		{name: "failures", fields: n, rows: []rows.Row{{int64(1)}, {int64(2)}}, origin: []uint32{1, 3},
 			failures: []batch.Failure{{Row: 0, Message: "n is negative: -3"}, {Row: 2, Message: "zu groß: 日本 🎈"}, {Row: 4, Message: ""}}},
 		{name: "config", number: abi.SchemaConfig,
 			fields: fields("on", "bool", "level", "int32", "limit", "int64", "rate", "float64", "price", "decimal(2)",
 				"separator", "string", "since", "timestamp", "airports", "list<string>", "absent", "string"),
-			rows: []row{{true, int32(-1), int64(15), 0.908, int64(-1999), " ", int64(981_173_106_000_000), row{"JFK", "", "Zürich"}, nil}}},
+			rows: []rows.Row{{true, int32(-1), int64(15), 0.908, int64(-1999), " ", int64(981_173_106_000_000), rows.Row{"JFK", "", "Zürich"}, nil}}},
 		{name: "accumulators", number: abi.SchemaAccumulator, fields: fields("accumulator", "struct<sum: float64, count: int64>"),
-			rows: []row{{row{6.5, int64(3)}}, {nil}, {row{0.0, int64(0)}}, {row{nil, int64(1)}}}},
+			rows: []rows.Row{{rows.Row{6.5, int64(3)}}, {nil}, {rows.Row{0.0, int64(0)}}, {rows.Row{nil, int64(1)}}}},
 	}
 }
 
 // everythingRows has, in each column, a null, the least and the greatest value, and whatever else
 // readers get wrong. The second row is all null.
-func everythingRows() []row {
+func everythingRows() []rows.Row {
 	long := strings.Repeat("0123456789", 4)
-	return []row{
+	return []rows.Row{
 		{true, int32(1), int64(2), 1.5, int64(1234), "hello", []byte{1, 2, 3}, int64(981_173_106_000_000),
-			row{"a", "bc"}, row{int64(1), "x"}},
+			rows.Row{"a", "bc"}, rows.Row{int64(1), "x"}},
 		{nil, nil, nil, nil, nil, nil, nil, nil, nil, nil},
-		{false, int32(0), int64(0), 0.0, int64(0), "", []byte{}, int64(0), row{}, row{int64(0), ""}},
+		{false, int32(0), int64(0), 0.0, int64(0), "", []byte{}, int64(0), rows.Row{}, rows.Row{int64(0), ""}},
 		{true, int32(math.MaxInt32), int64(math.MaxInt64), math.MaxFloat64, int64(abi.DecimalAbsLimit - 1), "größer 日本語 🎈",
-			[]byte{0, 255, 128}, int64(math.MaxInt64), row{"", nil, "é"}, row{int64(math.MaxInt64), "ü"}},
+			[]byte{0, 255, 128}, int64(math.MaxInt64), rows.Row{"", nil, "é"}, rows.Row{int64(math.MaxInt64), "ü"}},
 		{false, int32(math.MinInt32), int64(math.MinInt64), -math.MaxFloat64, int64(1 - abi.DecimalAbsLimit), "\x00\n\t\"\\\x7f",
-			[]byte("bytes"), int64(math.MinInt64), row{nil}, row{int64(math.MinInt64), nil}},
+			[]byte("bytes"), int64(math.MinInt64), rows.Row{nil}, rows.Row{int64(math.MinInt64), nil}},
 		{true, int32(-1), int64(-1), math.Float64frombits(0x7ff8 << 48), int64(-5), long, []byte(long), int64(-1),
-			row{"1", "2", "3", "4", "5", "6", "7", "8", "9"}, row{nil, "b"}},
-		{false, nil, int64(1) << 53, math.Inf(1), nil, "a\u0301", []byte{0xc3}, nil, row{long}, nil},
-		{nil, int32(7), nil, math.Inf(-1), int64(100), nil, nil, int64(1), nil, row{nil, nil}},
-		{true, int32(8), int64(-1<<53 - 1), math.Copysign(0, -1), int64(-100), "8", []byte{0}, int64(-62_135_596_800_000_000), row{}, row{int64(8), "8"}},
-		{true, int32(9), int64(9), math.SmallestNonzeroFloat64, int64(1), "end", []byte{9}, int64(9), row{"x"}, row{int64(9), "end"}},
+			rows.Row{"1", "2", "3", "4", "5", "6", "7", "8", "9"}, rows.Row{nil, "b"}},
+		{false, nil, int64(1) << 53, math.Inf(1), nil, "a\u0301", []byte{0xc3}, nil, rows.Row{long}, nil},
+		{nil, int32(7), nil, math.Inf(-1), int64(100), nil, nil, int64(1), nil, rows.Row{nil, nil}},
+		{true, int32(8), int64(-1<<53 - 1), math.Copysign(0, -1), int64(-100), "8", []byte{0}, int64(-62_135_596_800_000_000), rows.Row{}, rows.Row{int64(8), "8"}},
+		{true, int32(9), int64(9), math.SmallestNonzeroFloat64, int64(1), "end", []byte{9}, int64(9), rows.Row{"x"}, rows.Row{int64(9), "end"}},
 	}
 }
 
@@ -85,7 +87,7 @@ func (g *golden) schema() *abi.Schema { return &abi.Schema{Fields: g.fields} }
 
 // message builds the golden's batch.
 func (g *golden) message(p *batch.Pool) *batch.Message {
-	b := build(p, g.schema(), g.rows)
+	b := rows.Build(p, g.schema(), g.rows)
 	b.Times, b.Kinds = g.time, g.kind
 	return &batch.Message{Number: g.number, Batch: b, Time: true, Origin: g.origin, Group: g.group, Failures: g.failures}
 }
@@ -102,7 +104,7 @@ func (g *golden) decode(t *testing.T, data []byte) *golden {
 	if err != nil {
 		t.Fatalf("%s: %v", g.name, err)
 	}
-	return &golden{name: g.name, number: m.Number, fields: g.fields, rows: rowsOf(m.Batch), time: m.Batch.Times,
+	return &golden{name: g.name, number: m.Number, fields: g.fields, rows: rows.Of(m.Batch), time: m.Batch.Times,
 		kind: m.Batch.Kinds, origin: m.Origin, group: m.Group, failures: m.Failures}
 }
 
@@ -111,11 +113,11 @@ func (g *golden) text() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "{\n\"schema\": %d,\n\"columns\": {", g.number)
 	for i := range g.fields {
-		fmt.Fprintf(&out, "%s%s: %s", comma(i), jsonString(g.fields[i].Name), jsonString(g.fields[i].TypeString()))
+		fmt.Fprintf(&out, "%s%s: %s", comma(i), rows.Quote(g.fields[i].Name), rows.Quote(g.fields[i].TypeString()))
 	}
 	out.WriteString("},\n\"rows\": [")
 	for i, r := range g.rows {
-		fmt.Fprintf(&out, "%s\n%s", strings.TrimSpace(comma(i)), rowText(g.fields, r))
+		fmt.Fprintf(&out, "%s\n%s", strings.TrimSpace(comma(i)), rows.RowText(g.fields, r))
 	}
 	out.WriteString("\n]")
 	perRow(&out, "time", g.time, `"%d"`)
@@ -125,7 +127,7 @@ func (g *golden) text() string {
 	if g.failures != nil {
 		out.WriteString(",\n\"failures\": [")
 		for i, f := range g.failures {
-			fmt.Fprintf(&out, "%s{\"row\": %d, \"message\": %s}", comma(i), f.Row, jsonString(f.Message))
+			fmt.Fprintf(&out, "%s{\"row\": %d, \"message\": %s}", comma(i), f.Row, rows.Quote(f.Message))
 		}
 		out.WriteString("]")
 	}
@@ -189,8 +191,8 @@ func TestGoldenBatchesAreWhatTheHostWritesAndReads(t *testing.T) {
 
 func TestAGoldenInAnotherLayoutHoldsTheSameRows(t *testing.T) {
 	g := goldens()[0]
-	for name, layout := range layouts() {
-		data := relay(g.message(&batch.Pool{}), layout)
+	for name, layout := range relay.Layouts() {
+		data := relay.Message(g.message(&batch.Pool{}), layout)
 		if want, got := g.text(), g.decode(t, data).text(); want != got {
 			t.Errorf("layout %s: %s", name, cmp.Diff(want, got))
 		}
@@ -206,7 +208,7 @@ func TestGoldenDescriptionIsWhatTheHostReads(t *testing.T) {
 	for i := range want.Operators {
 		want.Operators[i].Doc = "the operator " + want.Operators[i].Name
 	}
-	data := file(t, "describe-conformance.bin", writeModule(want))
+	data := file(t, "describe-conformance.bin", relay.Module(want))
 	got, err := describe.Parse(data)
 	if err != nil {
 		t.Fatal(err)
@@ -220,16 +222,16 @@ func TestGoldenDescriptionIsWhatTheHostReads(t *testing.T) {
 // moduleText writes a description as JSON. Defaults and empty lists are left out.
 func moduleText(m *describe.Module) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "{\n\"abi\": %d,\n\"sdk\": %s,\n\"operators\": [", m.ABI, jsonString(m.SDK))
+	fmt.Fprintf(&out, "{\n\"abi\": %d,\n\"sdk\": %s,\n\"operators\": [", m.ABI, rows.Quote(m.SDK))
 	for i := range m.Operators {
 		op := &m.Operators[i]
-		fmt.Fprintf(&out, "%s\n{\"name\": %s, \"kind\": %q, \"doc\": %s", strings.TrimSpace(comma(i)), jsonString(op.Name), op.Kind, jsonString(op.Doc))
+		fmt.Fprintf(&out, "%s\n{\"name\": %s, \"kind\": %q, \"doc\": %s", strings.TrimSpace(comma(i)), rows.Quote(op.Name), op.Kind, rows.Quote(op.Doc))
 		fmt.Fprintf(&out, ",\n \"inputs\": %s,\n \"outputs\": %s", portsText(op.Inputs), portsText(op.Outputs))
 		if len(op.Config) > 0 {
 			fmt.Fprintf(&out, ",\n \"config\": %s", fieldsText(op.Config))
 		}
 		if op.Accumulator != nil {
-			fmt.Fprintf(&out, ",\n \"accumulator\": %s", jsonString(op.Accumulator.TypeString()))
+			fmt.Fprintf(&out, ",\n \"accumulator\": %s", rows.Quote(op.Accumulator.TypeString()))
 		}
 		if len(op.Counters) > 0 {
 			fmt.Fprintf(&out, ",\n \"counters\": [%q]", strings.Join(op.Counters, `", "`))
@@ -244,7 +246,7 @@ func portsText(ports []describe.Port) string {
 	var parts []string
 	for i := range ports {
 		p := &ports[i]
-		part := fmt.Sprintf("{\"name\": %s, \"fields\": %s", jsonString(p.Name), fieldsText(p.Fields))
+		part := fmt.Sprintf("{\"name\": %s, \"fields\": %s", rows.Quote(p.Name), fieldsText(p.Fields))
 		if p.Forward {
 			part += `, "forward": true`
 		}
@@ -260,12 +262,12 @@ func fieldsText(fields []abi.Field) string {
 	var parts []string
 	for i := range fields {
 		f := &fields[i]
-		part := fmt.Sprintf("{\"name\": %s, \"type\": %s", jsonString(f.Name), jsonString(f.TypeString()))
+		part := fmt.Sprintf("{\"name\": %s, \"type\": %s", rows.Quote(f.Name), rows.Quote(f.TypeString()))
 		if f.Required {
 			part += `, "required": true`
 		}
 		if f.Default != "" {
-			part += `, "default": ` + jsonString(f.Default)
+			part += `, "default": ` + rows.Quote(f.Default)
 		}
 		parts = append(parts, part+"}")
 	}

@@ -1,7 +1,9 @@
 // Copyright The wasmill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package conformance
+// Package relay writes the contract's messages with generated code, in layouts that FlatBuffers
+// allow and the host never uses. Tests hold the host's readers against it.
+package relay
 
 import (
 	"bytes"
@@ -10,45 +12,44 @@ import (
 
 	flatbuffers "github.com/google/flatbuffers/go"
 
-	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
-	"github.com/wasmill/wasmill/abi/describe"
 	"github.com/wasmill/wasmill/abi/fbs"
 )
 
-// A layout is a way in which a guest may lay a message out, and the host doesn't.
-type layout struct {
-	backwards bool // the buffers from the last to the first, with gaps between
-	sharing   bool // equal buffers are written once
-	validity  bool // there where nothing is null, too, and with its unused bits set
-	dirty     bool // what lies under a null is not 0
-	absent    bool // offsets of a column of no rows and an empty vector are left out
+// A Layout is a way in which a guest may lay a message out, and the host doesn't.
+type Layout struct {
+	Backwards bool // the buffers from the last to the first, with gaps between
+	Sharing   bool // equal buffers are written once
+	Validity  bool // there where nothing is null, too, and with its unused bits set
+	Dirty     bool // what lies under a null is not 0
+	Absent    bool // offsets of a column of no rows and an empty vector are left out
 }
 
-func layouts() map[string]layout {
-	return map[string]layout{
+// Layouts returns some, by name.
+func Layouts() map[string]Layout {
+	return map[string]Layout{
 		"plain":     {},
-		"backwards": {backwards: true, validity: true, dirty: true, absent: true},
-		"sharing":   {sharing: true, absent: true},
+		"backwards": {Backwards: true, Validity: true, Dirty: true, Absent: true},
+		"sharing":   {Sharing: true, Absent: true},
 	}
 }
 
 // relaid is a message while generated code writes it. The buffers lie behind the envelope, whose
 // length shows when it is written: it is written twice.
 type relaid struct {
-	layout  layout
+	layout  Layout
 	parts   [][]byte // the buffers in the order in which they are asked for
 	at      []int    // where each lies, known the second time
 	next    int
 	columns [][6]uint32
 }
 
-func relay(m *batch.Message, l layout) []byte {
+// Message writes a message.
+func Message(m *batch.Message, l Layout) []byte {
 	r := &relaid{layout: l}
 	head := r.envelope(m)
 	body := r.place(len(head))
-	out := append(r.envelope(m), body...)
-	return out
+	return append(r.envelope(m), body...)
 }
 
 // place lays the parts out behind a head of the given length and returns what follows the head.
@@ -59,15 +60,15 @@ func (r *relaid) place(head int) []byte {
 	for i := range order {
 		order[i] = i
 	}
-	if r.layout.backwards {
+	if r.layout.Backwards {
 		slices.Reverse(order)
 	}
 	for _, i := range order {
-		if at := bytes.Index(out[head:], r.parts[i]); r.layout.sharing && at >= 0 && (head+at)%8 == 0 {
+		if at := bytes.Index(out[head:], r.parts[i]); r.layout.Sharing && at >= 0 && (head+at)%8 == 0 {
 			r.at[i] = head + at
 			continue
 		}
-		for len(out)%8 != 0 || r.layout.backwards && len(out)%16 != 0 {
+		for len(out)%8 != 0 || r.layout.Backwards && len(out)%16 != 0 {
 			out = append(out, 0xee)
 		}
 		r.at[i] = len(out)
@@ -91,14 +92,14 @@ func (r *relaid) buffer(data []byte) uint32 {
 
 func (r *relaid) column(c *batch.Column) {
 	validity, values, size := slices.Clone(c.Validity), slices.Clone(c.Values), len(c.Values)
-	if r.layout.validity {
+	if r.layout.Validity {
 		if validity == nil {
 			validity = bytes.Repeat([]byte{0xff}, (c.Rows+7)/8)
 		} else if c.Rows%8 != 0 {
 			validity[len(validity)-1] |= 0xff << (c.Rows % 8)
 		}
 	}
-	if width := c.Type.Width(); r.layout.dirty && width > 0 {
+	if width := c.Type.Width(); r.layout.Dirty && width > 0 {
 		for n := range c.Rows {
 			if c.Null(n) {
 				copy(values[n*width:], bytes.Repeat([]byte{0xee}, width))
@@ -106,7 +107,7 @@ func (r *relaid) column(c *batch.Column) {
 		}
 	}
 	offsets := int32Bytes(c.Offsets)
-	if r.layout.absent && c.Rows == 0 {
+	if r.layout.Absent && c.Rows == 0 {
 		offsets = nil
 	}
 	r.columns = append(r.columns, [6]uint32{uint32(c.Rows), uint32(c.Nulls), r.buffer(validity), r.buffer(offsets), r.buffer(values), uint32(size)})
@@ -162,7 +163,7 @@ func (r *relaid) envelope(m *batch.Message) []byte {
 	own("origin", fbs.BatchAddOrigin)
 	own("kind", fbs.BatchAddKind)
 	own("time", fbs.BatchAddTime)
-	if len(failures) > 0 || !r.layout.absent {
+	if len(failures) > 0 || !r.layout.Absent {
 		fbs.BatchAddFailures(b, failed)
 	}
 	fbs.BatchAddColumns(b, columns)
@@ -170,84 +171,4 @@ func (r *relaid) envelope(m *batch.Message) []byte {
 	fbs.BatchAddSchema(b, m.Number)
 	b.FinishWithFileIdentifier(fbs.BatchEnd(b), []byte("WMB1"))
 	return b.FinishedBytes()
-}
-
-// writeModule writes a description with generated code.
-func writeModule(m *describe.Module) []byte {
-	b := flatbuffers.NewBuilder(0)
-	var operators []flatbuffers.UOffsetT
-	for i := range m.Operators {
-		operators = append(operators, writeOperator(b, &m.Operators[i]))
-	}
-	list := b.CreateVectorOfTables(operators)
-	sdk := b.CreateString(m.SDK)
-	fbs.ModuleStart(b)
-	fbs.ModuleAddAbi(b, m.ABI)
-	fbs.ModuleAddSdk(b, sdk)
-	fbs.ModuleAddOperators(b, list)
-	b.Finish(fbs.ModuleEnd(b))
-	return b.FinishedBytes()
-}
-
-func writeOperator(b *flatbuffers.Builder, op *describe.Operator) flatbuffers.UOffsetT {
-	name, doc := b.CreateString(op.Name), b.CreateString(op.Doc)
-	inputs, outputs := writePorts(b, op.Inputs), writePorts(b, op.Outputs)
-	config := writeFields(b, op.Config)
-	var accumulator flatbuffers.UOffsetT
-	if op.Accumulator != nil {
-		accumulator = writeField(b, op.Accumulator)
-	}
-	var names []flatbuffers.UOffsetT
-	for _, counter := range op.Counters {
-		names = append(names, b.CreateString(counter))
-	}
-	counters := b.CreateVectorOfTables(names)
-	fbs.OperatorStart(b)
-	fbs.OperatorAddName(b, name)
-	fbs.OperatorAddKind(b, fbs.Kind(op.Kind))
-	fbs.OperatorAddDoc(b, doc)
-	fbs.OperatorAddInputs(b, inputs)
-	fbs.OperatorAddOutputs(b, outputs)
-	fbs.OperatorAddConfig(b, config)
-	if op.Accumulator != nil {
-		fbs.OperatorAddAccumulator(b, accumulator)
-	}
-	fbs.OperatorAddCounters(b, counters)
-	return fbs.OperatorEnd(b)
-}
-
-func writePorts(b *flatbuffers.Builder, ports []describe.Port) flatbuffers.UOffsetT {
-	var tables []flatbuffers.UOffsetT
-	for i := range ports {
-		name, columns := b.CreateString(ports[i].Name), writeFields(b, ports[i].Fields)
-		fbs.PortStart(b)
-		fbs.PortAddName(b, name)
-		fbs.PortAddFields(b, columns)
-		fbs.PortAddForward(b, ports[i].Forward)
-		fbs.PortAddTime(b, ports[i].Time)
-		tables = append(tables, fbs.PortEnd(b))
-	}
-	return b.CreateVectorOfTables(tables)
-}
-
-func writeFields(b *flatbuffers.Builder, fields []abi.Field) flatbuffers.UOffsetT {
-	var tables []flatbuffers.UOffsetT
-	for i := range fields {
-		tables = append(tables, writeField(b, &fields[i]))
-	}
-	return b.CreateVectorOfTables(tables)
-}
-
-func writeField(b *flatbuffers.Builder, f *abi.Field) flatbuffers.UOffsetT {
-	name, byDefault, doc := b.CreateSharedString(f.Name), b.CreateString(f.Default), b.CreateString(f.Doc)
-	children := writeFields(b, f.Children)
-	fbs.FieldStart(b)
-	fbs.FieldAddName(b, name)
-	fbs.FieldAddType(b, fbs.Type(f.Type))
-	fbs.FieldAddScale(b, f.Scale)
-	fbs.FieldAddRequired(b, f.Required)
-	fbs.FieldAddChildren(b, children)
-	fbs.FieldAddDefault(b, byDefault)
-	fbs.FieldAddDoc(b, doc)
-	return fbs.FieldEnd(b)
 }
