@@ -1,0 +1,141 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"maps"
+	"math"
+	"reflect"
+	"slices"
+	"testing"
+
+	wasmill "github.com/wasmill/wasmill/sdk/go"
+	"github.com/wasmill/wasmill/sdk/go/wasmilltest"
+)
+
+func some[T any](v T) wasmill.Null[T] { return wasmill.NotNull(v) }
+
+func TestEverythingPassesThroughUnchanged(t *testing.T) {
+	op := wasmilltest.Open(t, wasmill.Map("everything", "", (*Everything).Process), nil)
+	rows := []Values{{}, {
+		B: some(true), I: some(int32(math.MinInt32)), L: some(int64(math.MaxInt64)), F: some(-0.5),
+		D: some(wasmill.Decimal(-1999)), S: some("grüß"), Y: some([]byte{0, 255}), T: some(wasmill.Timestamp(-1)),
+		Ls: some([]wasmill.Null[string]{some("a"), {}, some("")}), St: some(Pair{A: some(int64(7))}),
+	}, {
+		B: some(false), S: some(""), Y: some([]byte{}), Ls: some([]wasmill.Null[string]{}), St: some(Pair{B: some("b")}),
+	}}
+	for len(rows) < 1000 { // several chunks, of which the last is not whole
+		rows = append(rows, rows[len(rows)%3])
+	}
+	got := wasmilltest.Rows[Values](wasmilltest.Map(op, rows...), "")
+	if len(got) != len(rows) {
+		t.Fatalf("got %d rows of %d", len(got), len(rows))
+	}
+	for i := range rows {
+		if !reflect.DeepEqual(got[i], rows[i]) {
+			t.Fatalf("row %d: got %+v, want %+v", i, got[i], rows[i])
+		}
+	}
+}
+
+func TestSplitMakesARowOfEachWord(t *testing.T) {
+	op := wasmilltest.Open(t, wasmill.Map("split", "", (*Split).Process), nil)
+	r := wasmilltest.Map(op, Text{" to  be "}, Text{""}, Text{"or"})
+	if got, want := wasmilltest.Rows[Word](r, ""), []Word{{"to", 0}, {"be", 1}, {"or", 0}}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, want := r.Origins(""), []int{0, 0, 2}; !slices.Equal(got, want) {
+		t.Errorf("origins are %v, want %v", got, want)
+	}
+	if got := r.Counters["words"]; got != 3 {
+		t.Errorf("%d words were counted, want 3", got)
+	}
+}
+
+func TestRouteFailsRowsAndKeepsTheRest(t *testing.T) {
+	op := wasmilltest.Open(t, wasmill.Map("route", "", (*Route).Process), nil)
+	r := wasmilltest.Map(op, Number{some(int64(2))}, Number{}, Number{some(int64(-3))}, Number{some(int64(5))})
+	if got, want := wasmilltest.Rows[Number](r, ""), []Number{{some(int64(2))}}; !slices.Equal(got, want) {
+		t.Errorf("main output is %v, want %v", got, want)
+	}
+	if got, want := wasmilltest.Rows[Number](r, "odd"), []Number{{some(int64(5))}}; !slices.Equal(got, want) {
+		t.Errorf("output odd is %v, want %v", got, want)
+	}
+	if want := map[int]string{2: "n is negative: -3"}; !maps.Equal(r.Failures, want) {
+		t.Errorf("failures are %v, want %v", r.Failures, want)
+	}
+	r = wasmilltest.Map(op, Number{some(int64(-1))})
+	if len(r.Failures) != 1 || len(wasmilltest.Rows[Number](r, "")) != 0 {
+		t.Errorf("a batch of one failed row gave %v and %v", r.Failures, wasmilltest.Rows[Number](r, ""))
+	}
+}
+
+func TestShiftMovesEventTimes(t *testing.T) {
+	op := wasmilltest.Open(t, wasmill.Map("shift", "", (*Shift).Process), wasmilltest.Config{"by": -5})
+	got := wasmilltest.Rows[Event](wasmilltest.Map(op, Event{some(int64(1)), 100}, Event{At: 7}), "")
+	if want := []Event{{some(int64(1)), 95}, {At: 2}}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestRefuseOpensWithAPositiveLimitOnly(t *testing.T) {
+	refuse := wasmill.Map("refuse", "", (*Refuse).Process)
+	if got, want := wasmilltest.Refusal(t, refuse, wasmilltest.Config{"limit": -1}), "limit must be positive, not -1"; got != want {
+		t.Errorf("it refuses with %q, want %q", got, want)
+	}
+	wasmilltest.Open(t, refuse, wasmilltest.Config{"limit": 1})
+}
+
+func TestCrashPanics(t *testing.T) {
+	op := wasmilltest.Open(t, wasmill.Map("crash", "", (*Crash).Process), nil)
+	defer func() {
+		if v := recover(); v != "unlucky 13" {
+			t.Errorf("recovered %v, want unlucky 13", v)
+		}
+	}()
+	wasmilltest.Map(op, Some{12}, Some{13})
+}
+
+func TestSayLogs(t *testing.T) {
+	op := wasmilltest.Open(t, wasmill.Map("say", "", (*Say).Process), nil)
+	r := wasmilltest.Map(op, Line{some(int32(2)), "careful"}, Line{Text: "well"})
+	if want := []string{"warn: careful", "info: well"}; !slices.Equal(r.Log, want) {
+		t.Errorf("log is %q, want %q", r.Log, want)
+	}
+}
+
+func TestMean(t *testing.T) {
+	mean := wasmill.Aggregate("mean", "", (*Mean).Add, (*Mean).Merge, (*Mean).Result)
+	op := wasmilltest.Open(t, mean, nil)
+	r := wasmilltest.Aggregate(op, Sample{some(1.0)}, Sample{some(-1.0)}, Sample{}, Sample{some(2.0)}, Sample{some(6.0)})
+	if got, want := wasmilltest.Rows[MeanOf](r, ""), []MeanOf{{some(3.0), 3}}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if want := map[int]string{1: "x is negative"}; !maps.Equal(r.Failures, want) {
+		t.Errorf("failures are %v, want %v", r.Failures, want)
+	}
+	if got, want := wasmilltest.Rows[MeanOf](wasmilltest.Aggregate[Sample](op), ""), []MeanOf{{}}; !slices.Equal(got, want) {
+		t.Errorf("of no rows: got %v, want %v", got, want)
+	}
+}
+
+func TestLongestKeepsTheFirstOfEquallyLong(t *testing.T) {
+	longest := wasmill.Aggregate("longest", "", (*Longest).Add, (*Longest).Merge, (*Longest).Result)
+	op := wasmilltest.Open(t, longest, nil)
+	for _, test := range []struct {
+		rows []Name
+		want wasmill.Null[string]
+	}{
+		{nil, wasmill.Null[string]{}},
+		{[]Name{{}, {}}, wasmill.Null[string]{}},
+		{[]Name{{some("")}, {}}, some("")},
+		{[]Name{{some("ab")}, {some("cd")}, {some("ef")}, {some("x")}}, some("ab")},
+		{[]Name{{}, {some("a")}, {some("bcd")}}, some("bcd")},
+	} {
+		r := wasmilltest.Aggregate(op, test.rows...)
+		if got, want := wasmilltest.Rows[LongestOf](r, ""), []LongestOf{{test.want}}; !slices.Equal(got, want) {
+			t.Errorf("%v: got %v, want %v", test.rows, got, want)
+		}
+	}
+}

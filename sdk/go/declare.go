@@ -1,0 +1,152 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package wasmill
+
+import (
+	"errors"
+	"reflect"
+	"unsafe"
+
+	"github.com/wasmill/wasmill/sdk/go/internal/guest"
+	"github.com/wasmill/wasmill/sdk/go/internal/row"
+	"github.com/wasmill/wasmill/sdk/go/internal/wire"
+)
+
+// Version is the version of this SDK.
+const Version = "0.1.0"
+
+// Operator is what Map, MapColumns and Aggregate return and Register takes. Package wasmilltest
+// runs one in a test.
+type Operator interface{ guest.Operator }
+
+// declaration is what reflection finds in the types of an operator.
+type declaration struct {
+	wire     wire.Operator
+	config   *row.Codec
+	outputs  []outputField
+	counters []uintptr // offsets
+}
+
+// outputField is an Output or a ColumnOutput of an operator.
+type outputField struct {
+	offset  uintptr
+	rows    *row.Codec    // of an Output
+	origin  uintptr       // of an Output: the offset in a row of its origin
+	columns []columnField // of a ColumnOutput
+	byCols  bool
+}
+
+// declare reads the fields of an operator's struct.
+func declare(name, doc string, kind wire.Kind, op reflect.Type) (*declaration, error) {
+	d := &declaration{wire: wire.Operator{Name: name, Kind: kind, Doc: doc}}
+	config, err := row.Of(op, row.Config, func(t reflect.Type) bool {
+		return row.Is(t, "Output[") || row.Is(t, "ColumnOutput[") || row.Is(t, "Counter")
+	})
+	if err != nil {
+		return nil, d.wrap(err)
+	}
+	if config.Time {
+		return nil, d.wrap(errors.New(op.String() + " has an EventTime among its configuration; that is part of a row"))
+	}
+	d.config, d.wire.Config = config, config.Fields
+	for i := range op.NumField() {
+		if f := op.Field(i); f.PkgPath == "" {
+			if err := d.field(f); err != nil {
+				return nil, d.wrap(errors.New(op.String() + "." + f.Name + ": " + err.Error()))
+			}
+		}
+	}
+	if len(d.outputs) == 0 {
+		return nil, d.wrap(errors.New(op.String() + " has no field of type wasmill.Output"))
+	}
+	return d, nil
+}
+
+func (d *declaration) wrap(err error) error {
+	return errors.New("operator " + d.wire.Name + ": " + err.Error())
+}
+
+// field takes in a field of the operator that is an output or a counter.
+func (d *declaration) field(f reflect.StructField) error {
+	name, options := row.Tag(f)
+	isRows, isColumns := row.Is(f.Type, "Output["), row.Is(f.Type, "ColumnOutput[")
+	switch {
+	case row.Is(f.Type, "Counter"):
+		d.wire.Counters = append(d.wire.Counters, name)
+		d.counters = append(d.counters, f.Offset)
+		return nil
+	case !isRows && !isColumns:
+		return nil
+	}
+	port := wire.Port{Name: name}
+	if len(d.outputs) == 0 {
+		port.Name = ""
+	}
+	for _, option := range options {
+		if option != "forward" {
+			return errors.New("unknown option \"" + option + "\" in its tag; there is forward")
+		}
+		port.Forward = true
+	}
+	out := outputField{offset: f.Offset, byCols: isColumns}
+	var err error
+	if isRows {
+		pending := f.Type.Field(1).Type.Elem()
+		if out.rows, err = row.Of(pending.Field(0).Type, row.Output, nil); err != nil {
+			return err
+		}
+		out.rows.SetStride(pending.Size())
+		out.origin = pending.Field(1).Offset
+		port.Fields, port.Time = out.rows.Fields, out.rows.Time
+	} else if port.Fields, port.Time, out.columns, err = columnFields(f.Type.Field(1).Type, builders); err != nil {
+		return err
+	}
+	d.outputs = append(d.outputs, out)
+	d.wire.Outputs = append(d.wire.Outputs, port)
+	return nil
+}
+
+// open fills in the operator's configuration, lets it look at it, and hands it its outputs.
+func (d *declaration) open(op any, at unsafe.Pointer, config []byte) (*call, error) {
+	c := &call{aggregate: d.wire.Kind == wire.Aggregate}
+	for i, out := range d.outputs {
+		if out.byCols {
+			o := (*columnOutput)(unsafe.Add(at, out.offset))
+			o.call, o.port, o.fields = c, uint32(i), out.columns
+			c.outputs = append(c.outputs, o)
+		} else {
+			o := (*output)(unsafe.Add(at, out.offset))
+			o.call, o.port, o.codec, o.origin = c, uint32(i), out.rows, out.origin
+			c.outputs = append(c.outputs, o)
+		}
+	}
+	for _, offset := range d.counters {
+		c.counters = append(c.counters, (*Counter)(unsafe.Add(at, offset)))
+	}
+	own := wire.Words(len(config)) // the host writes its next input over config
+	copy(own, config)
+	b := wire.Read(own)
+	d.config.Lenient(&b, 0, 1, at)
+	if o, ok := op.(interface{ Open() error }); ok {
+		if err := o.Open(); err != nil {
+			return nil, err
+		}
+	}
+	for _, o := range c.outputs {
+		if o.held() > 0 {
+			return nil, d.wrap(errors.New("its method Open emits a row; there is no row of the input yet that it could come from"))
+		}
+	}
+	return c, nil
+}
+
+// closing is the Close of every instance.
+type closing struct{ op any }
+
+func (c closing) Close() error {
+	if op, ok := c.op.(interface{ Close() error }); ok {
+		return op.Close()
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package wire reads and writes the two messages that cross the boundary to the host: batches and
+// a module's description. abi/SPEC.md of wasmill says what they hold, abi/wasmill.fbs how they
+// are laid out; this package knows just those two, not FlatBuffers at large.
+//
+// A batch is read in place and written into one buffer that is used again. The host's bytes are
+// trusted to be what the contract says, except that nothing is read beyond their end.
+package wire
+
+import "unsafe"
+
+// Type is the type of a column, numbered as in wasmill.fbs.
+type Type uint8
+
+// The types.
+const (
+	Bool Type = iota + 1
+	Int32
+	Int64
+	Float64
+	Decimal
+	String
+	Bytes
+	Timestamp
+	List
+	Struct
+)
+
+var typeNames = [...]string{"", "bool", "int32", "int64", "float64", "decimal", "string", "bytes", "timestamp", "list", "struct"}
+
+// String returns the type's name in a pipeline file.
+func (t Type) String() string { return typeNames[t] }
+
+// Width returns the bytes of one value, 0 where it has no fixed whole number of them.
+func (t Type) Width() int {
+	switch t {
+	case Int32:
+		return 4
+	case Int64, Float64, Decimal, Timestamp:
+		return 8
+	}
+	return 0
+}
+
+// Schema numbers that are not ports.
+const (
+	SchemaAccumulator = 0x10000
+	SchemaConfig      = 0x10001
+)
+
+// MaxRows is how many rows one batch may have.
+const MaxRows = 1 << 16
+
+// Column says where one column of a batch lies; it is the struct of the same name in
+// wasmill.fbs.
+type Column struct {
+	Rows, Nulls, Validity, Offsets, Values, Size uint32
+}
+
+// Failure is a row of the input that failed.
+type Failure struct {
+	Row     int
+	Message string
+}
+
+// Fixed is what lies in a column, as many bytes a row as in Go.
+type Fixed interface {
+	~uint8 | ~int32 | ~uint32 | ~int64 | ~float64
+}
+
+// Words returns n zero bytes whose address is a multiple of 8.
+func Words(n int) []byte {
+	words := make([]uint64, (n+7)/8)
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), n)
+}
+
+// View returns the n values that lie at a position of data, without a copy. The position must be
+// a multiple of the value's size, of data that begins at a multiple of 8.
+func View[T Fixed](data []byte, at, n int) []T {
+	var zero T
+	if n == 0 {
+		return nil
+	}
+	part := data[at : at+n*int(unsafe.Sizeof(zero))]
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(part))), n)
+}
+
+func align8(n int) int { return (n + 7) &^ 7 }

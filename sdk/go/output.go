@@ -1,0 +1,202 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package wasmill
+
+import (
+	"unsafe"
+
+	"github.com/wasmill/wasmill/sdk/go/internal/host"
+	"github.com/wasmill/wasmill/sdk/go/internal/row"
+	"github.com/wasmill/wasmill/sdk/go/internal/wire"
+)
+
+const (
+	// maxPending is how many rows an output collects before it hands them over, give or take what
+	// comes of a chunk of the input.
+	maxPending = 1 << 14
+	// maxMessage is how many bytes of rows are handed over at once; a single row may be larger.
+	maxMessage = 4 << 20
+	// maxFailure is how many bytes of a failed row's message the host keeps.
+	maxFailure = 4096
+	// maxInt is the limit of a message that can't be split.
+	maxInt = int(^uint(0) >> 1)
+)
+
+// call is the call at hand, which all outputs of an operator share.
+type call struct {
+	row       uint32 // of the input
+	rows      int    // of the input
+	aggregate bool   // emits exactly once
+	ending    bool   // all failures are known
+	failures  []wire.Failure
+	outputs   []emitter
+	counters  []*Counter
+	message   wire.Message
+}
+
+// emitter is an output that may hold rows.
+type emitter interface {
+	// flush hands over what the output holds; always says that it does so without rows too.
+	flush(always bool)
+	// width is how many columns the output has, nested ones counted.
+	width() int
+	// held is how many rows the output holds.
+	held() int
+}
+
+func (c *call) begin(rows int) { c.row, c.rows, c.ending = 0, rows, false }
+
+// fail makes the row at hand a failed one.
+func (c *call) fail(row int, message string) {
+	c.failures = append(c.failures, wire.Failure{Row: row, Message: message[:min(len(message), maxFailure)]})
+}
+
+// end hands over what the call left. It emits nothing where there is nothing, except for an
+// aggregate.
+func (c *call) end(emit bool) {
+	c.ending = true
+	if emit {
+		for i, o := range c.outputs {
+			o.flush(c.aggregate && i == 0)
+		}
+		if len(c.failures) > 0 { // and no rows that they could have gone with
+			c.message.Begin(0, 0, c.outputs[0].width(), c.failures)
+			c.handOver(&c.message)
+		}
+	}
+	for i, counter := range c.counters {
+		if counter.pending != 0 {
+			host.Count(i, counter.pending)
+			counter.pending = 0
+		}
+	}
+}
+
+// known returns the failures, which go with the first message that is written after the last row.
+func (c *call) known() []wire.Failure {
+	if c.ending {
+		return c.failures
+	}
+	return nil
+}
+
+// handOver emits a message. c's own message carries the failures that are known.
+func (c *call) handOver(m *wire.Message) {
+	host.Emit(m.Bytes())
+	if c.ending && m == &c.message {
+		clear(c.failures)
+		c.failures = c.failures[:0]
+	}
+}
+
+// relieve hands over what has become much, before all of the input has been read.
+func (c *call) relieve() {
+	for _, o := range c.outputs {
+		if o.held() >= maxPending && !c.aggregate {
+			o.flush(false)
+		}
+	}
+}
+
+// Output is where an operator's rows go: a field of its struct. The first one is the main output;
+// any other is a side output, called by its field's name in snake_case or by its tag. With the
+// option forward, `wasmill:"name,forward"`, the columns of the input pass by: an emitted row has
+// those of the row that it came from, and T's.
+type Output[T any] struct {
+	output
+	rows []pending[T]
+}
+
+// pending is a row that has been emitted, and the row of the input that it came from.
+type pending[T any] struct {
+	row    T
+	origin uint32
+}
+
+// output is an Output without its type. The rows follow it in memory.
+type output struct {
+	call   *call
+	codec  *row.Codec // of T, with the stride of pending[T]
+	origin uintptr    // its offset in that
+	port   uint32
+}
+
+// Emit adds a row to the output. Strings and slices in it must not change until the call at hand
+// returns. Emit may be called any number of times for a row of the input, and not outside of one.
+func (o *Output[T]) Emit(row T) {
+	// Small enough to be inlined: a call costs more than all the rest.
+	o.rows = append(o.rows, pending[T]{row, o.call.row})
+}
+
+// header is Output.rows without its type.
+type header struct {
+	data     unsafe.Pointer
+	len, cap int
+}
+
+func (o *output) pending() *header {
+	return (*header)(unsafe.Add(unsafe.Pointer(o), unsafe.Sizeof(*o)))
+}
+
+func (o *output) width() int { return o.codec.Columns() }
+
+func (o *output) held() int { return o.pending().len }
+
+func (o *output) flush(always bool) {
+	if rows := o.pending(); rows.len > 0 || always {
+		o.write(rows.data, rows.len, rows.len == o.call.rows)
+		rows.len = 0
+	}
+}
+
+// write hands over rows, in halves where they are too many or too large for one message. whole
+// says that they are all of a call, and as many as the input has.
+func (o *output) write(rows unsafe.Pointer, n int, whole bool) {
+	m, limit := &o.call.message, maxMessage
+	if n <= 1 || o.call.aggregate {
+		limit = maxInt
+	}
+	m.Begin(o.port, n, o.codec.Columns(), o.call.known())
+	if n > wire.MaxRows && !o.call.aggregate || !o.codec.Write(m, rows, n, limit) {
+		o.write(rows, n/2, false)
+		o.write(unsafe.Add(rows, uintptr(n/2)*o.codec.Stride()), n-n/2, false)
+		return
+	}
+	o.writeOrigins(m, rows, n, whole)
+	o.call.handOver(m)
+}
+
+// writeOrigins says where rows came from, unless row n of a whole call came from row n.
+func (o *output) writeOrigins(m *wire.Message, rows unsafe.Pointer, n int, whole bool) {
+	at := m.Reserve(4 * n)
+	origins := wire.At[uint32](m, at, n)
+	row.Gather(origins, rows, o.origin, o.codec.Stride())
+	if whole && identity(origins) {
+		m.Truncate(at)
+	} else {
+		m.SetOrigins(at)
+	}
+}
+
+// identity says whether row n came from row n.
+func identity(origins []uint32) bool {
+	moved, i := uint32(0), uint32(0)
+	for ; len(origins) >= 4; origins = origins[4:] {
+		o := (*[4]uint32)(origins)
+		moved |= o[0]^i | o[1]^(i+1) | o[2]^(i+2) | o[3]^(i+3)
+		i += 4
+	}
+	for _, origin := range origins {
+		moved |= origin ^ i
+		i++
+	}
+	return moved == 0
+}
+
+// Counter counts something of an operator: a field of its struct. The pipeline's metrics have it
+// under the field's name in snake_case or its tag.
+type Counter struct{ pending int64 }
+
+// Add adds to the counter.
+func (c *Counter) Add(n int64) { c.pending += n }
