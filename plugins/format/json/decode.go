@@ -74,14 +74,12 @@ const byteOrderMark = "\xef\xbb\xbf"
 
 // opening returns the length of what precedes the first value, and that value's first byte, 0
 // where data has none.
-func opening(data []byte) (int, byte) {
-	at := 0
+func opening(data []byte) (length int, first byte) {
 	if bytes.HasPrefix(data, []byte(byteOrderMark)) {
-		at = len(byteOrderMark)
+		length = len(byteOrderMark)
 	}
-	p := parser{data: data, at: at}
-	c := p.space()
-	return p.at, c
+	first, length = next(data, length)
+	return length, first
 }
 
 // open finds out what the stream is, and returns how many bytes precede its first value.
@@ -147,31 +145,30 @@ func (d *decoder) full(rows *operator.Rows) bool {
 // record reads a line.
 func (d *decoder) record(record []byte, rows *operator.Rows) error {
 	p := &d.parser
-	p.data, p.at = record, 0
-	switch p.space() {
-	case '{':
-		if p.object(d.root, rows.Rows()) {
-			if p.space(); p.at == len(record) {
-				d.end(rows, d.line)
-				return nil
-			}
-			p.want("the end of the line")
+	p.data = record
+	c, at := next(record, 0)
+	if at == len(record) {
+		return nil // a blank line
+	}
+	if c != '{' {
+		p.noObject(at)
+	} else if at = p.object(d.root, rows.Rows(), at); at != failed {
+		if _, at = next(record, at); at == len(record) {
+			d.end(rows, d.line)
+			return nil
 		}
-	default:
-		if p.at == len(record) {
-			return nil // a blank line
-		}
-		p.noObject()
+		p.want(at, "the end of the line")
 	}
 	return d.reject(record, p.fault.errorIn(record, 0), d.line, rows)
 }
 
 // noObject reports that the record at hand is something else.
-func (p *parser) noObject() {
-	start := p.at
-	if p.skip() {
-		p.refuse(errors.New(describe(p.data[start:p.at]) + "; expected an object"))
+func (p *parser) noObject(at int) int {
+	end := p.skip(at)
+	if end == failed {
+		return failed
 	}
+	return p.refuse(errors.New(describe(p.data[at:end]) + "; expected an object"))
 }
 
 func (d *decoder) end(rows *operator.Rows, offset int64) {
@@ -209,13 +206,13 @@ func (d *decoder) skipLong(data []byte) int {
 // array reads the elements of an array from data[used:] on.
 func (d *decoder) array(data []byte, used int, atEnd bool, rows *operator.Rows) (int, error) {
 	p := &d.parser
+	p.data = data
 	from := used // where d.line counts
 	for !d.full(rows) {
-		p.data, p.at = data, used
-		c := p.space()
-		used = p.at
+		var c byte
+		c, used = next(data, used)
 		switch {
-		case p.at == len(data):
+		case used == len(data):
 			if atEnd && d.mode != modeEnd {
 				return used, fmt.Errorf("line %d: the array that the stream holds is not closed; it may be cut off", d.lineAt(data, from, used))
 			}
@@ -229,18 +226,18 @@ func (d *decoder) array(data []byte, used int, atEnd bool, rows *operator.Rows) 
 			used++
 			continue
 		case d.mode == modeComma:
-			p.want("a comma or ]")
+			p.want(used, "a comma or ]")
 		case d.mode == modeEnd:
-			p.want("the end of the stream, which is one array,")
+			p.want(used, "the end of the stream, which is one array,")
 		default:
-			read, err := d.elementAt(used, atEnd, rows)
+			end, err := d.elementAt(used, atEnd, rows)
 			if err != nil {
 				return used, err
 			}
-			if read {
+			if end != failed {
 				d.mode = modeComma
-				d.unsized += p.at - used
-				used = p.at
+				d.unsized += end - used
+				used = end
 				continue
 			}
 			if !atEnd && p.fault.kind == faultShort {
@@ -253,34 +250,31 @@ func (d *decoder) array(data []byte, used int, atEnd bool, rows *operator.Rows) 
 	return used, nil
 }
 
-// elementAt reads the element at hand, whether it fits or not. Without it, the parser's fault says
-// why.
-func (d *decoder) elementAt(start int, atEnd bool, rows *operator.Rows) (bool, error) {
+// elementAt reads the element at hand, whether it fits or not.
+func (d *decoder) elementAt(start int, atEnd bool, rows *operator.Rows) (int, error) {
 	p := &d.parser
-	if p.data[start] == '{' {
-		if p.object(d.root, rows.Rows()) {
-			d.element++
-			d.end(rows, d.element)
-			return true, nil
-		}
-		rows.DropRow()
-	} else {
-		p.noObject()
+	if p.data[start] != '{' {
+		p.noObject(start)
+	} else if end := p.object(d.root, rows.Rows(), start); end != failed {
+		d.element++
+		d.end(rows, d.element)
+		return end, nil
 	}
+	rows.DropRow()
 	if p.fault.kind != faultValue {
-		return false, nil
+		return failed, nil
 	}
 	reason := p.fault.errorIn(p.data, start)
-	p.fault, p.at = fault{}, start
-	if !p.skip() {
-		return false, nil
+	p.fault = fault{}
+	end := p.skip(start)
+	if end == len(p.data) && !atEnd && isNumeric(p.data[end-1]) {
+		end = p.want(end, "the rest of a number")
 	}
-	if p.at == len(p.data) && !atEnd && isNumeric(p.data[p.at-1]) {
-		p.want("the rest of a number")
-		return false, nil
+	if end == failed {
+		return failed, nil
 	}
 	d.element++
-	return true, d.reject(p.data[start:p.at], reason, d.element, rows)
+	return end, d.reject(p.data[start:end], reason, d.element, rows)
 }
 
 // broken is the error that ends an array.

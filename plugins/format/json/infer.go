@@ -5,7 +5,6 @@ package json
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
 	"github.com/wasmill/wasmill/abi"
@@ -57,12 +56,18 @@ func (s *shape) inferLines(sample []byte, atEnd bool) (records int, err error) {
 			break
 		}
 		sample = rest
-		p := parser{data: line}
-		if p.space(); p.at == len(line) {
+		_, at := next(line, 0)
+		if at == len(line) {
 			continue
 		}
-		if err := p.infer(s); err != nil {
+		p := parser{data: line}
+		at, err := p.infer(s, at)
+		if err != nil {
 			return records, fmt.Errorf("record %d: %w", number, err)
+		}
+		if _, at = next(line, at); at != len(line) {
+			p.want(at, "the end of the line")
+			return records, fmt.Errorf("record %d: %w", number, p.fault.errorIn(line, 0))
 		}
 		records++
 	}
@@ -71,11 +76,12 @@ func (s *shape) inferLines(sample []byte, atEnd bool) (records int, err error) {
 
 func (s *shape) inferArray(sample []byte, atEnd bool) (records int, err error) {
 	p := parser{data: sample}
-	for {
-		if c := p.space(); c == ']' && records == 0 {
+	for at := 0; ; {
+		var c byte
+		if c, at = next(sample, at); c == ']' && records == 0 {
 			return records, nil
 		}
-		err := p.infer(s)
+		at, err = p.infer(s, at)
 		if p.fault.kind == faultShort && !atEnd {
 			return records, nil // the sample ends in an element
 		}
@@ -83,116 +89,123 @@ func (s *shape) inferArray(sample []byte, atEnd bool) (records int, err error) {
 			return records, fmt.Errorf("element %d: %w", records+1, err)
 		}
 		records++
-		if p.space() != ',' {
+		if c, at = next(sample, at); c != ',' {
 			return records, nil
 		}
-		p.at++
+		at++
 	}
 }
 
-// infer reads a record into the shape of all.
-func (p *parser) infer(s *shape) error {
-	start := p.at
-	if p.space() != '{' {
-		p.noObject()
-	} else if p.shape(s) {
-		return nil
+// infer reads the record at hand into the shape of all.
+func (p *parser) infer(s *shape, at int) (int, error) {
+	end := failed
+	if at < len(p.data) && p.data[at] == '{' {
+		end = p.shape(s, at)
+	} else {
+		end = p.noObject(at)
 	}
-	return p.fault.errorIn(p.data, start)
+	if end == failed {
+		return end, p.fault.errorIn(p.data, at)
+	}
+	return end, nil
 }
 
-// shape reads the value at hand into its shape.
-func (p *parser) shape(s *shape) bool {
-	start := p.at
+// shape reads the value that follows into its shape.
+func (p *parser) shape(s *shape, at int) int {
 	if s.depth > abi.MaxNesting {
 		return p.refuse(fmt.Errorf("it is nested more than %d deep", abi.MaxNesting))
 	}
-	switch c := p.space(); c {
-	case '{':
-		return p.become(s, abi.Struct, start) && p.shapeFields(s)
-	case '[':
-		return p.become(s, abi.List, start) && p.shapeItems(s)
-	case '"':
-		text, ok := p.text()
-		if !ok {
-			return false
+	c, at := next(p.data, at)
+	typ, end := abi.Type(0), failed
+	switch {
+	case c == '{':
+		if p.become(s, abi.Struct, at, 0) == failed {
+			return failed
 		}
+		return p.shapeFields(s, at)
+	case c == '[':
+		if p.become(s, abi.List, at, 0) == failed {
+			return failed
+		}
+		return p.shapeItems(s, at)
+	case c == '"':
+		var text []byte
+		text, end = p.text(at)
+		typ = abi.String
 		if _, ok := literal.ParseTime(text); ok {
-			return p.become(s, abi.Timestamp, start)
+			typ = abi.Timestamp
 		}
-		return p.become(s, abi.String, start)
-	case 't', 'f':
-		return p.scalar(c) && p.become(s, abi.Bool, start)
-	case 'n':
-		return p.scalar(c)
-	default:
-		if c != '-' && c-'0' > 9 {
-			return p.want("a value")
-		}
-		n, ok := p.number()
-		if !ok {
-			return false
-		}
+	case c == '-' || c-'0' <= 9:
+		var n literal.Number
+		n, end = p.number(at)
+		typ = abi.Int64
 		if _, err := n.Fixed(0); err != nil || !n.Integer {
-			return p.become(s, abi.Float64, start)
+			typ = abi.Float64
 		}
-		return p.become(s, abi.Int64, start)
+	case c == 'n':
+		return p.word(at, "null")
+	default:
+		end = p.scalar(c, at)
+		typ = abi.Bool
 	}
+	if end == failed {
+		return failed
+	}
+	return p.become(s, typ, at, end)
 }
 
-// become makes the shape hold values of typ too.
-func (p *parser) become(s *shape, typ abi.Type, start int) bool {
+// become makes the shape hold values of typ too, and returns end. The value at hand is for a
+// message; end is 0 where it has not been read.
+func (p *parser) become(s *shape, typ abi.Type, at, end int) int {
 	switch {
 	case s.typ == 0, s.typ == abi.Int64 && typ == abi.Float64, s.typ == abi.Timestamp && typ == abi.String:
 		s.typ = typ
 	case s.typ == typ, s.typ == abi.Float64 && typ == abi.Int64, s.typ == abi.String && typ == abi.Timestamp:
 	default:
-		if p.at == start && !p.skip() {
-			return false
+		if end == 0 {
+			if end = p.skip(at); end == failed {
+				return failed
+			}
 		}
-		p.refuse(errors.New(describe(p.data[start:p.at]) + ", where records before have " + s.typ.String() +
-			"; no type holds both: declare a schema, with or without this name"))
+		p.refuse(fmt.Errorf("%s, where records before have %s; no type holds both: declare a schema, with or without this name",
+			describe(p.data[at:end]), s.typ))
 		if s.name != "" {
 			p.fault.path = append(p.fault.path, s.name)
 		}
-		return false
+		return failed
 	}
-	return true
+	return end
 }
 
-func (p *parser) shapeFields(s *shape) bool {
-	p.at++
-	if p.space() == '}' {
-		p.at++
-		return true
+func (p *parser) shapeFields(s *shape, at int) int {
+	c, at := next(p.data, at+1)
+	if c == '}' {
+		return at + 1
 	}
 	for {
-		if p.space() != '"' {
-			return p.want("a name in quotes")
+		if c, at = next(p.data, at); c != '"' {
+			return p.want(at, "a name in quotes")
 		}
-		name, ok := p.text()
-		if !ok {
-			return false
+		var name []byte
+		if name, at = p.text(at); at == failed {
+			return failed
 		}
 		if len(s.fields) > abi.MaxFields {
 			return p.refuse(fmt.Errorf("there are more than %d names", abi.MaxFields))
 		}
 		f := s.field(string(name))
-		if !p.colon() {
-			return false
+		if c, at = next(p.data, at); c != ':' {
+			return p.want(at, "a colon")
 		}
-		p.space()
-		if !p.shape(f) {
-			return false
+		if at = p.shape(f, at+1); at == failed {
+			return failed
 		}
-		c := p.space()
-		p.at++
-		if c == '}' {
-			return true
+		if c, at = next(p.data, at); c == '}' {
+			return at + 1
 		} else if c != ',' {
-			p.at--
-			return p.want("a comma or }")
+			return p.want(at, "a comma or }")
 		}
+		at++
 	}
 }
 
@@ -207,28 +220,24 @@ func (s *shape) field(name string) *shape {
 	return f
 }
 
-func (p *parser) shapeItems(s *shape) bool {
+func (p *parser) shapeItems(s *shape, at int) int {
 	if s.items == nil {
 		s.items = &shape{name: s.name, depth: s.depth + 1}
 	}
-	p.at++
-	if p.space() == ']' {
-		p.at++
-		return true
+	c, at := next(p.data, at+1)
+	if c == ']' {
+		return at + 1
 	}
 	for {
-		p.space()
-		if !p.shape(s.items) {
-			return false
+		if at = p.shape(s.items, at); at == failed {
+			return failed
 		}
-		c := p.space()
-		p.at++
-		if c == ']' {
-			return true
+		if c, at = next(p.data, at); c == ']' {
+			return at + 1
 		} else if c != ',' {
-			p.at--
-			return p.want("a comma or ]")
+			return p.want(at, "a comma or ]")
 		}
+		at++
 	}
 }
 

@@ -4,7 +4,9 @@
 package json
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
@@ -16,10 +18,9 @@ import (
 	"github.com/wasmill/wasmill/plugins/format/literal"
 )
 
-// parser reads one record. Its methods return false after setting fault.
+// parser reads records out of data.
 type parser struct {
 	data       []byte
-	at         int // the next byte of data
 	unitDigits int
 	scratch    []byte // a string whose escapes are resolved
 	binary     []byte // a string that was base64
@@ -89,9 +90,47 @@ type object struct {
 }
 
 type key struct {
-	quoted string // as JSON writes it; "" where it needs escapes
-	column int32  // -1 where the schema lacks it
-	next   int32
+	head, mask [2]uint64 // of the first bytes of quoted
+	quoted     string    // as JSON writes it; "" where it needs escapes
+	column     int32     // -1 where the schema lacks it
+	next       int32
+}
+
+const headSize = 16
+
+// newKey returns the key of a name. Its first bytes are kept as two words, as a comparison of
+// words is cheaper than a call to compare strings.
+func newKey(name string, column int32) key {
+	k := key{column: column}
+	if plainWide([]byte(name), 0) != len(name) {
+		return k
+	}
+	k.quoted = `"` + name + `"`
+	var head, mask [headSize]byte
+	for i := range copy(head[:], k.quoted) {
+		mask[i] = 0xff
+	}
+	for i := range k.head {
+		k.head[i] = binary.LittleEndian.Uint64(head[8*i:])
+		k.mask[i] = binary.LittleEndian.Uint64(mask[8*i:])
+	}
+	return k
+}
+
+// at says whether the name, in quotes, is at data[at:].
+func (k *key) at(data []byte, at int) bool {
+	if at+headSize > len(data) {
+		return k.quoted != "" && bytes.HasPrefix(data[at:], []byte(k.quoted))
+	}
+	first := binary.LittleEndian.Uint64(data[at:]) ^ k.head[0]
+	second := binary.LittleEndian.Uint64(data[at+8:]) ^ k.head[1]
+	if first&k.mask[0]|second&k.mask[1] != 0 {
+		return false
+	}
+	if len(k.quoted) > headSize {
+		return bytes.HasPrefix(data[at:], []byte(k.quoted))
+	}
+	return k.quoted != ""
 }
 
 // Names that the schema lacks are kept as far as this, so that a stream can't fill the memory.
@@ -137,12 +176,8 @@ func newColumn(f *abi.Field) column {
 
 // remember adds a name to those that are known.
 func (o *object) remember(name string, column int32) int32 {
-	k := key{column: column}
-	if plainWide([]byte(name), 0) == len(name) {
-		k.quoted = `"` + name + `"`
-	}
 	at := int32(len(o.keys))
-	o.keys = append(o.keys, k)
+	o.keys = append(o.keys, newKey(name, column))
 	o.byName[name] = at
 	return at
 }
@@ -165,130 +200,130 @@ func (c *column) bind(b *batch.ColumnBuilder) {
 }
 
 // object reads the object whose brace is at hand into columns that hold rows rows.
-func (p *parser) object(o *object, rows int) bool {
+func (p *parser) object(o *object, rows, at int) int {
 	o.rows = rows
-	p.at++
-	if p.space() == '}' {
-		p.at++
-		return true
+	data := p.data
+	c, at := next(data, at+1)
+	if c == '}' {
+		return at + 1
 	}
 	for slot := &o.first; ; {
 		k := &o.keys[*slot]
-		if end := p.at + len(k.quoted); k.quoted != "" && end <= len(p.data) && string(p.data[p.at:end]) == k.quoted {
-			p.at = end
+		if k.at(data, at) {
+			at += len(k.quoted)
 		} else {
-			n, ok := p.name(o)
-			if !ok {
-				return false
+			var n int32
+			if n, at = p.name(o, at); at == failed {
+				return failed
 			}
 			*slot = n
 			k = &o.keys[n]
 		}
 		slot = &k.next
-		if !p.colon() || !p.member(o, k.column) {
-			return false
+		if c, at = next(data, at); c != ':' {
+			return p.want(at, "a colon")
 		}
-		switch p.space() {
-		case ',':
-			p.at++
-			p.space()
-		case '}':
-			p.at++
-			return true
-		default:
-			return p.want("a comma or }")
+		c, at = next(data, at+1)
+		if k.column >= 0 {
+			at = p.member(o, int(k.column), c, at)
+		} else if c == '{' || c == '[' {
+			at = p.skipNested(at)
+		} else {
+			at = p.scalar(c, at)
 		}
+		if at == failed {
+			return failed
+		}
+		if c, at = next(data, at); c == '}' {
+			return at + 1
+		} else if c != ',' {
+			return p.want(at, "a comma or }")
+		}
+		_, at = next(data, at+1)
 	}
 }
 
 // name reads a name that is not the expected one, and returns its key.
-func (p *parser) name(o *object) (int32, bool) {
-	if p.space() != '"' {
-		return 0, p.want("a name in quotes")
+func (p *parser) name(o *object, at int) (number int32, end int) {
+	if at >= len(p.data) || p.data[at] != '"' {
+		return 0, p.want(at, "a name in quotes")
 	}
-	start := p.at
-	name, ok := p.text()
-	if !ok {
-		if p.fault.kind != faultSyntax {
-			return 0, false
-		}
+	name, end := p.text(at)
+	if end == failed {
 		// A lone surrogate is no fault in a name that nobody declares.
-		p.at, p.fault = start, fault{}
-		return 0, p.skipText()
+		if p.fault.kind == faultSyntax {
+			p.fault = fault{}
+			end = p.skipText(at)
+		}
+		return 0, end
 	}
 	if k, ok := o.byName[string(name)]; ok {
-		return k, true
+		return k, end
 	}
 	if len(o.keys) == cap(o.keys) || len(name) > maxKeyName {
-		return 0, true
+		return 0, end
 	}
-	return o.remember(string(name), -1), true
+	return o.remember(string(name), -1), end
 }
 
-// member reads the value of a member, which may have space before it.
-func (p *parser) member(o *object, number int32) bool {
-	if number < 0 {
-		return p.skip()
-	}
-	c := &o.columns[number]
-	if c.Rows() != o.rows {
-		p.fault = fault{kind: faultValue, reason: errors.New("the name is there twice")}
-	} else if p.value(c) {
-		return true
+// member reads the value of a declared member, whose first byte c is at hand.
+func (p *parser) member(o *object, number int, c byte, at int) int {
+	col := &o.columns[number]
+	if col.Rows() != o.rows {
+		at = p.refuse(errors.New("the name is there twice"))
+	} else if at = p.value(col, c, at); at != failed {
+		return at
 	}
 	if p.fault.kind == faultValue {
-		p.fault.path = append(p.fault.path, c.field.Name)
+		p.fault.path = append(p.fault.path, col.field.Name)
 	}
-	return false
+	return failed
 }
 
-// value reads a value into its column.
-func (p *parser) value(c *column) bool {
-	first := p.space()
-	if first == 'n' {
-		if !p.word("null") {
-			return false
+// value reads a value, whose first byte c is at hand, into its column.
+func (p *parser) value(col *column, c byte, at int) int {
+	if c == 'n' {
+		if at = p.word(at, "null"); at != failed {
+			col.AppendNull()
 		}
-		c.AppendNull()
-		return true
+		return at
 	}
-	switch c.typ {
+	switch col.typ {
 	case abi.String:
-		if first != '"' {
-			return p.mismatch(c)
+		if c != '"' {
+			return p.mismatch(col, at)
 		}
-		text, ok := p.text()
-		if ok {
-			c.AppendBytes(text)
+		text, end := p.text(at)
+		if end != failed {
+			col.AppendBytes(text)
 		}
-		return ok
+		return end
 	case abi.Int64:
-		return p.int64(c, first)
+		return p.int64(col, c, at)
 	case abi.Int32, abi.Float64, abi.Decimal:
-		return p.numeric(c, first)
+		return p.numeric(col, c, at)
 	case abi.Timestamp:
-		return p.timestamp(c, first)
+		return p.timestamp(col, c, at)
 	case abi.Bool:
-		return p.bool(c, first)
+		return p.bool(col, c, at)
 	case abi.Bytes:
-		return p.base64(c, first)
+		return p.base64(col, c, at)
 	case abi.List:
-		return p.list(c, first)
+		return p.list(col, c, at)
 	}
-	if first != '{' {
-		return p.mismatch(c)
+	if c != '{' {
+		return p.mismatch(col, at)
 	}
-	if !p.object(c.fields, c.Rows()) {
-		return false
+	if at = p.object(col.fields, col.Rows(), at); at != failed {
+		col.EndStruct()
 	}
-	c.EndStruct()
-	return true
+	return at
 }
 
 // int64 reads a whole number of up to 18 digits itself; numeric reads the others.
-func (p *parser) int64(c *column, first byte) bool {
-	data, at := p.data, p.at
-	if first == '-' {
+func (p *parser) int64(col *column, c byte, begin int) int {
+	data, at := p.data, begin
+	if c == '-' {
 		at++
 	}
 	start := at
@@ -301,171 +336,163 @@ func (p *parser) int64(c *column, first byte) bool {
 		v = v*10 + int64(d)
 	}
 	if n := at - start; n == 0 || n > 18 || n > 1 && data[start] == '0' || at < len(data) && isNumeric(data[at]) {
-		return p.numeric(c, first)
+		return p.numeric(col, c, begin)
 	}
-	if first == '-' {
+	if c == '-' {
 		v = -v
 	}
-	p.at = at
-	c.AppendInt64(v)
-	return true
+	col.AppendInt64(v)
+	return at
 }
 
-func (p *parser) numeric(c *column, first byte) bool {
-	if first != '-' && first-'0' > 9 {
-		return p.mismatch(c)
+func (p *parser) numeric(col *column, c byte, at int) int {
+	if c != '-' && c-'0' > 9 {
+		return p.mismatch(col, at)
 	}
-	start := p.at
-	n, ok := p.number()
-	if !ok {
-		return false
+	n, end := p.number(at)
+	if end == failed {
+		return failed
 	}
 	var err error
-	switch c.typ {
+	switch col.typ {
 	case abi.Int32:
 		var v int32
 		if v, err = n.Int32(); err == nil {
-			c.AppendInt32(v)
+			col.AppendInt32(v)
 		}
 	case abi.Int64:
 		var v int64
 		if v, err = n.Fixed(0); err == nil {
-			c.AppendInt64(v)
+			col.AppendInt64(v)
 		}
 	case abi.Decimal:
 		var v int64
-		if v, err = n.Decimal(c.field.Scale); err == nil {
-			c.AppendInt64(v)
+		if v, err = n.Decimal(col.field.Scale); err == nil {
+			col.AppendInt64(v)
 		}
 	default:
 		var v float64
-		if v, err = n.Float64(p.data[start:p.at]); err == nil {
-			c.AppendFloat64(v)
+		if v, err = n.Float64(p.data[at:end]); err == nil {
+			col.AppendFloat64(v)
 		}
 	}
 	if err != nil {
-		return p.refuse(literal.Explain(clip(p.data[start:p.at]), c.field, err))
+		return p.refuse(literal.Explain(clip(p.data[at:end]), col.field, err))
 	}
-	return true
+	return end
 }
 
-func (p *parser) timestamp(c *column, first byte) bool {
-	start := p.at
-	if first == '"' {
-		text, ok := p.text()
-		if !ok {
-			return false
-		}
-		t, ok := literal.ParseTime(text)
-		if !ok {
-			return p.refuse(fmt.Errorf("%s is no time; expected one like \"2001-01-31T23:59:59Z\"", clip(p.data[start:p.at])))
-		}
-		c.AppendInt64(int64(t))
-		return true
+func (p *parser) timestamp(col *column, c byte, at int) int {
+	if c != '"' {
+		return p.timestampNumber(col, c, at)
 	}
-	if first != '-' && first-'0' > 9 {
-		return p.mismatch(c)
+	text, end := p.text(at)
+	if end == failed {
+		return failed
 	}
-	n, ok := p.number()
+	t, ok := literal.ParseTime(text)
 	if !ok {
-		return false
+		return p.refuse(fmt.Errorf("%s is no time; expected one like \"2001-01-31T23:59:59Z\"", clip(p.data[at:end])))
+	}
+	col.AppendInt64(int64(t))
+	return end
+}
+
+func (p *parser) timestampNumber(col *column, c byte, at int) int {
+	if c != '-' && c-'0' > 9 {
+		return p.mismatch(col, at)
+	}
+	n, end := p.number(at)
+	if end == failed {
+		return failed
 	}
 	var v int64
 	var err error
 	if p.unitDigits == nanoseconds {
 		if v, err = n.Fixed(0); err == nil {
-			if v < 0 {
-				v -= 999
-			}
-			v /= 1000
+			v = v/1000 + v%1000>>63 // rounded down, also before 1970
 		}
 	} else {
 		v, err = n.Fixed(p.unitDigits)
 	}
 	if err != nil {
-		return p.refuse(fmt.Errorf("%s is no time in the unit of the option timestamps: %w", clip(p.data[start:p.at]), err))
+		return p.refuse(fmt.Errorf("%s is no time in the unit of the option timestamps: %w", clip(p.data[at:end]), err))
 	}
-	c.AppendInt64(v)
-	return true
+	col.AppendInt64(v)
+	return end
 }
 
-func (p *parser) bool(c *column, first byte) bool {
-	switch first {
+func (p *parser) bool(col *column, c byte, at int) int {
+	switch c {
 	case 't':
-		if !p.word("true") {
-			return false
-		}
+		at = p.word(at, "true")
 	case 'f':
-		if !p.word("false") {
-			return false
-		}
+		at = p.word(at, "false")
 	default:
-		return p.mismatch(c)
+		return p.mismatch(col, at)
 	}
-	c.AppendBool(first == 't')
-	return true
+	if at != failed {
+		col.AppendBool(c == 't')
+	}
+	return at
 }
 
-func (p *parser) base64(c *column, first byte) bool {
-	if first != '"' {
-		return p.mismatch(c)
+func (p *parser) base64(col *column, c byte, at int) int {
+	if c != '"' {
+		return p.mismatch(col, at)
 	}
-	start := p.at
-	text, ok := p.text()
-	if !ok {
-		return false
+	text, end := p.text(at)
+	if end == failed {
+		return failed
 	}
 	var err error
 	if p.binary, err = base64.StdEncoding.AppendDecode(p.binary[:0], text); err != nil {
-		return p.refuse(fmt.Errorf("%s is no base64, which bytes are written in", clip(p.data[start:p.at])))
+		return p.refuse(fmt.Errorf("%s is no base64, which bytes are written in", clip(p.data[at:end])))
 	}
-	c.AppendBytes(p.binary)
-	return true
+	col.AppendBytes(p.binary)
+	return end
 }
 
-func (p *parser) list(c *column, first byte) bool {
-	if first != '[' {
-		return p.mismatch(c)
+func (p *parser) list(col *column, c byte, at int) int {
+	if c != '[' {
+		return p.mismatch(col, at)
 	}
-	p.at++
-	if p.space() == ']' {
-		p.at++
-		c.EndList()
-		return true
+	if c, at = next(p.data, at+1); c == ']' {
+		col.EndList()
+		return at + 1
 	}
 	for i := 0; ; i++ {
-		if !p.value(c.items) {
+		if at = p.value(col.items, c, at); at == failed {
 			if p.fault.kind == faultValue {
 				p.fault.path = append(p.fault.path, "["+strconv.Itoa(i)+"]")
 			}
-			return false
+			return failed
 		}
-		switch p.space() {
+		switch c, at = next(p.data, at); c {
 		case ',':
-			p.at++
+			c, at = next(p.data, at+1)
 		case ']':
-			p.at++
-			c.EndList()
-			return true
+			col.EndList()
+			return at + 1
 		default:
-			return p.want("a comma or ]")
+			return p.want(at, "a comma or ]")
 		}
 	}
 }
 
 // mismatch reports that the value at hand is of another kind than its column.
-func (p *parser) mismatch(c *column) bool {
-	start := p.at
-	if !p.skip() {
-		return false
+func (p *parser) mismatch(col *column, at int) int {
+	end := p.skip(at)
+	if end == failed {
+		return failed
 	}
-	return p.refuse(fmt.Errorf("%s; expected %s", describe(p.data[start:p.at]), expectation(c.field)))
+	return p.refuse(fmt.Errorf("%s; expected %s", describe(p.data[at:end]), expectation(col.field)))
 }
 
 // refuse reports that a value is not one that its column holds.
-func (p *parser) refuse(reason error) bool {
+func (p *parser) refuse(reason error) int {
 	p.fault = fault{kind: faultValue, reason: reason}
-	return false
+	return failed
 }
 
 func expectation(f *abi.Field) string {

@@ -15,43 +15,49 @@ import (
 // maxDepth is how deeply skipped values may be nested; a bit of a word remembers each level.
 const maxDepth = 64
 
-// space skips white space and returns the byte that follows, which stays unread. At the end of
-// the data it returns 0.
-func (p *parser) space() byte {
-	for p.at < len(p.data) {
-		switch c := p.data[p.at]; c {
-		case ' ', '\t', '\r', '\n':
-			p.at++
-		default:
-			return c
+// The parser's methods take the position of the next byte of data and return the one behind what
+// they have read, so that it stays in a register; failed means that p.fault says why not.
+const failed = -1
+
+// next returns the first byte at or after at that is no white space, and where it is: 0 and the
+// end where there is none.
+func next(data []byte, at int) (byte, int) {
+	if at < len(data) && data[at] > ' ' {
+		return data[at], at
+	}
+	return nextSlow(data, at)
+}
+
+func nextSlow(data []byte, at int) (byte, int) {
+	for ; at < len(data); at++ {
+		if c := data[at]; c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			return c, at
 		}
 	}
-	return 0
+	return 0, at
 }
 
 // want reports that the byte at hand is not what belongs there.
-func (p *parser) want(what string) bool {
-	if p.at >= len(p.data) {
+func (p *parser) want(at int, what string) int {
+	p.fault.kind = faultSyntax
+	if at >= len(p.data) {
 		p.fault.kind = faultShort
-	} else {
-		p.fault.kind = faultSyntax
 	}
-	p.fault.at, p.fault.want = p.at, what
-	return false
+	p.fault.at, p.fault.want = at, what
+	return failed
 }
 
 // word reads true, false or null, whose first byte is at hand.
-func (p *parser) word(word string) bool {
+func (p *parser) word(at int, word string) int {
 	for i := range len(word) {
-		if p.at+i >= len(p.data) || p.data[p.at+i] != word[i] {
-			if p.at+i >= len(p.data) {
-				p.at = len(p.data)
-			}
-			return p.want("a value")
+		if at+i >= len(p.data) {
+			return p.want(at+i, "a value")
+		}
+		if p.data[at+i] != word[i] {
+			return p.want(at, "a value")
 		}
 	}
-	p.at += len(word)
-	return true
+	return at + len(word)
 }
 
 const (
@@ -95,50 +101,46 @@ func plainWide(data []byte, at int) int {
 	}
 }
 
-// text reads the string whose quote is at hand. The result is valid until the next call.
-func (p *parser) text() ([]byte, bool) {
-	start := p.at + 1
-	end := plain(p.data, start)
-	if end < len(p.data) && p.data[end] == '"' {
-		p.at = end + 1
-		return p.data[start:end], true
+// text reads the string whose quote is at hand. The text is valid until the next call.
+func (p *parser) text(at int) ([]byte, int) {
+	data := p.data
+	end := plain(data, at+1)
+	if end < len(data) && data[end] == '"' {
+		return data[at+1 : end], end + 1
 	}
-	return p.textSlow(start, end, true)
+	return p.textSlow(at+1, end, true)
 }
 
 // skipText skips the string whose quote is at hand.
-func (p *parser) skipText() bool {
-	start := p.at + 1
-	end := plain(p.data, start)
-	if end < len(p.data) && p.data[end] == '"' {
-		p.at = end + 1
-		return true
+func (p *parser) skipText(at int) int {
+	data := p.data
+	end := plain(data, at+1)
+	if end < len(data) && data[end] == '"' {
+		return end + 1
 	}
-	_, ok := p.textSlow(start, end, false)
-	return ok
+	_, end = p.textSlow(at+1, end, false)
+	return end
 }
 
-// textSlow reads the string from start on, of which the bytes before at are plain ASCII. Escapes
-// are resolved where decode says so, and only checked otherwise.
-func (p *parser) textSlow(start, at int, decode bool) ([]byte, bool) {
+// textSlow reads the string from start on, of which the bytes before at are plain. Escapes are
+// resolved where decode says so, and only checked otherwise.
+func (p *parser) textSlow(start, at int, decode bool) ([]byte, int) {
 	p.scratch = p.scratch[:0]
 	run := start // of plain bytes, not copied to scratch yet
 	ascii := true
 	for {
 		if at >= len(p.data) {
-			p.at = at
-			return nil, p.want(`the closing quote of a string`)
+			return nil, p.want(at, `the closing quote of a string`)
 		}
 		switch c := p.data[at]; {
 		case c >= utf8.RuneSelf:
 			ascii = false
-			at = plainWide(p.data, at+1)
+			at = plainWide(p.data, at)
 			continue
 		case c == '"':
 			return p.endText(start, run, at, ascii, decode)
 		case c < ' ':
-			p.at = at
-			return nil, p.want("a string without control characters")
+			return nil, p.want(at, "a string without control characters")
 		case c != '\\':
 			at = plain(p.data, at)
 			continue
@@ -146,42 +148,37 @@ func (p *parser) textSlow(start, at int, decode bool) ([]byte, bool) {
 		if decode {
 			p.scratch = append(p.scratch, p.data[run:at]...)
 		}
-		p.at = at
-		if !p.escape(decode) {
-			return nil, false
+		if at = p.escape(at, decode); at == failed {
+			return nil, failed
 		}
-		at = p.at
 		run = at
 	}
 }
 
 // endText ends textSlow at the closing quote.
-func (p *parser) endText(start, run, end int, ascii, decode bool) ([]byte, bool) {
+func (p *parser) endText(start, run, end int, ascii, decode bool) ([]byte, int) {
 	if !ascii && !utf8.Valid(p.data[start:end]) {
-		for p.at = start; p.at < end; {
-			r, size := utf8.DecodeRune(p.data[p.at:end])
-			if r == utf8.RuneError && size == 1 {
-				break
+		for at := start; ; {
+			r, size := utf8.DecodeRune(p.data[at:end])
+			if r == utf8.RuneError && size <= 1 {
+				return nil, p.want(at, "a string in UTF-8")
 			}
-			p.at += size
+			at += size
 		}
-		return nil, p.want("a string in UTF-8")
 	}
-	p.at = end + 1
 	if run == start || !decode {
-		return p.data[start:end], true
+		return p.data[start:end], end + 1
 	}
 	p.scratch = append(p.scratch, p.data[run:end]...)
-	return p.scratch, true
+	return p.scratch, end + 1
 }
 
 // escape reads the escape whose backslash is at hand, and appends its character to scratch.
-func (p *parser) escape(decode bool) bool {
-	if p.at+1 >= len(p.data) {
-		p.at = len(p.data)
-		return p.want("the rest of an escape")
+func (p *parser) escape(at int, decode bool) int {
+	if at+1 >= len(p.data) {
+		return p.want(at+1, "the rest of an escape")
 	}
-	c := p.data[p.at+1]
+	c := p.data[at+1]
 	switch c {
 	case '"', '\\', '/':
 	case 'b':
@@ -195,48 +192,44 @@ func (p *parser) escape(decode bool) bool {
 	case 't':
 		c = '\t'
 	case 'u':
-		return p.unicode(decode)
+		return p.unicode(at, decode)
 	default:
-		return p.want(`one of the escapes \" \\ \/ \b \f \n \r \t \uXXXX`)
+		return p.want(at, `one of the escapes \" \\ \/ \b \f \n \r \t \uXXXX`)
 	}
-	p.at += 2
 	p.scratch = append(p.scratch, c)
-	return true
+	return at + 2
 }
 
 // unicode reads a \uXXXX escape, or two that are the halves of a pair.
-func (p *parser) unicode(decode bool) bool {
-	start := p.at
-	r, ok := p.hex()
-	if !ok {
-		return false
+func (p *parser) unicode(at int, decode bool) int {
+	r, end := p.hex(at)
+	if end == failed {
+		return failed
 	}
 	if utf16.IsSurrogate(r) && decode {
 		low := rune(0)
-		if p.at+1 < len(p.data) && p.data[p.at] == '\\' && p.data[p.at+1] == 'u' {
-			if low, ok = p.hex(); !ok {
-				return false
+		switch {
+		case end+1 >= len(p.data):
+			return p.want(end+1, "the rest of an escape")
+		case p.data[end] == '\\' && p.data[end+1] == 'u':
+			if low, end = p.hex(end); end == failed {
+				return failed
 			}
-		} else if p.at+1 >= len(p.data) {
-			p.at = len(p.data)
-			return p.want("the rest of an escape")
 		}
 		if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
-			p.at = start
-			return p.want("both halves of a surrogate pair")
+			return p.want(at, "both halves of a surrogate pair")
 		}
 	}
 	p.scratch = utf8.AppendRune(p.scratch, r)
-	return true
+	return end
 }
 
 // hex reads \uXXXX, whose first two bytes are known to be there.
-func (p *parser) hex() (rune, bool) {
+func (p *parser) hex(at int) (rune, int) {
 	r := rune(0)
-	for i := p.at + 2; i < p.at+6; i++ {
+	for i := at + 2; i < at+6; i++ {
 		if i >= len(p.data) {
-			p.at = i
-			return 0, p.want("the rest of an escape")
+			return 0, p.want(i, "the rest of an escape")
 		}
 		c := p.data[i]
 		switch {
@@ -245,26 +238,23 @@ func (p *parser) hex() (rune, bool) {
 		case 'a' <= c|0x20 && c|0x20 <= 'f':
 			c = c | 0x20 - 'a' + 10
 		default:
-			p.at = i
-			return 0, p.want("four hex digits of an escape")
+			return 0, p.want(i, "four hex digits of an escape")
 		}
 		r = r<<4 | rune(c)
 	}
-	p.at += 6
-	return r, true
+	return r, at + 6
 }
 
 // number reads the number whose first byte is at hand.
-func (p *parser) number() (literal.Number, bool) {
-	n, size := literal.Scan(p.data[p.at:])
+func (p *parser) number(at int) (literal.Number, int) {
+	n, size := literal.Scan(p.data[at:])
 	if size == 0 {
-		for p.at < len(p.data) && isNumeric(p.data[p.at]) {
-			p.at++ // so that a number cut short by the end of the data is told from a bad one
+		for at < len(p.data) && isNumeric(p.data[at]) {
+			at++ // so that a number cut short by the end of the data is told from a bad one
 		}
-		return n, p.want("a number")
+		return n, p.want(at, "a number")
 	}
-	p.at += size
-	return n, true
+	return n, at + size
 }
 
 func isNumeric(c byte) bool {
@@ -272,50 +262,30 @@ func isNumeric(c byte) bool {
 }
 
 // scalar skips a value that holds no others, whose first byte c is at hand.
-func (p *parser) scalar(c byte) bool {
+func (p *parser) scalar(c byte, at int) int {
 	switch {
 	case c == '"':
-		return p.skipText()
-	case c == 't':
-		return p.word("true")
-	case c == 'f':
-		return p.word("false")
-	case c == 'n':
-		return p.word("null")
+		return p.skipText(at)
 	case c == '-' || c-'0' <= 9:
-		_, ok := p.number()
-		return ok
+		_, at = p.number(at)
+		return at
+	case c == 't':
+		return p.word(at, "true")
+	case c == 'f':
+		return p.word(at, "false")
+	case c == 'n':
+		return p.word(at, "null")
 	}
-	return p.want("a value")
+	return p.want(at, "a value")
 }
 
-// skip skips the value at hand, and checks it.
-func (p *parser) skip() bool {
-	var open nest
-	for {
-		c := p.space()
-		if c != '{' && c != '[' {
-			if !p.scalar(c) {
-				return false
-			}
-		} else {
-			if open.depth == maxDepth {
-				return p.want("values nested at most 64 deep")
-			}
-			open.depth++
-			open.objects = open.objects<<1 | uint64(c>>5&1) // the bit that { has and [ lacks
-			p.at++
-			if p.space() != c+2 { // as both closing brackets lie two above theirs
-				if c == '{' && !p.skipName() {
-					return false
-				}
-				continue
-			}
-		}
-		if more, ok := p.skipClosing(&open); !more {
-			return ok
-		}
+// skip skips the value that follows, and checks it.
+func (p *parser) skip(at int) int {
+	c, at := next(p.data, at)
+	if c != '{' && c != '[' {
+		return p.scalar(c, at)
 	}
+	return p.skipNested(at)
 }
 
 // nest is the brackets that are open around a value: a bit a level, the lowest for the innermost,
@@ -325,42 +295,74 @@ type nest struct {
 	depth   int
 }
 
+func (p *parser) skipNested(at int) int {
+	var open nest
+	for {
+		var c byte
+		c, at = next(p.data, at)
+		if c != '{' && c != '[' {
+			if at = p.scalar(c, at); at == failed {
+				return failed
+			}
+		} else {
+			if open.depth == maxDepth {
+				return p.want(at, "values nested at most 64 deep")
+			}
+			open.depth++
+			open.objects = open.objects<<1 | uint64(c>>5&1) // the bit that { has and [ lacks
+			var first byte
+			if first, at = next(p.data, at+1); first != c+2 { // as both closing brackets lie two above theirs
+				if c == '{' {
+					if at = p.skipName(at); at == failed {
+						return failed
+					}
+				}
+				continue
+			}
+		}
+		more := false
+		if more, at = p.skipClosing(&open, at); !more {
+			return at
+		}
+	}
+}
+
 // skipClosing skips what follows a value, up to the next value inside the nest if there is one.
-func (p *parser) skipClosing(open *nest) (more, ok bool) {
+func (p *parser) skipClosing(open *nest, at int) (more bool, end int) {
 	for open.depth > 0 {
-		c := p.space()
+		var c byte
+		c, at = next(p.data, at)
 		object := open.objects&1 != 0
 		switch {
 		case c == ',':
-			p.at++
-			ok = !object || p.skipName()
-			return ok, ok
+			if at++; object {
+				at = p.skipName(at)
+			}
+			return at != failed, at
 		case c == '}' && object, c == ']' && !object:
-			p.at++
+			at++
 			open.depth--
 			open.objects >>= 1
 		case object:
-			return false, p.want("a comma or }")
+			return false, p.want(at, "a comma or }")
 		default:
-			return false, p.want("a comma or ]")
+			return false, p.want(at, "a comma or ]")
 		}
 	}
-	return false, true
+	return false, at
 }
 
 // skipName skips a name and its colon.
-func (p *parser) skipName() bool {
-	if p.space() != '"' {
-		return p.want("a name in quotes")
+func (p *parser) skipName(at int) int {
+	c, at := next(p.data, at)
+	if c != '"' {
+		return p.want(at, "a name in quotes")
 	}
-	return p.skipText() && p.colon()
-}
-
-// colon skips the colon behind a name.
-func (p *parser) colon() bool {
-	if p.at < len(p.data) && p.data[p.at] == ':' || p.space() == ':' {
-		p.at++
-		return true
+	if at = p.skipText(at); at == failed {
+		return failed
 	}
-	return p.want("a colon")
+	if c, at = next(p.data, at); c != ':' {
+		return p.want(at, "a colon")
+	}
+	return at + 1
 }
