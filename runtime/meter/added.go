@@ -8,6 +8,7 @@ import "github.com/wasmill/wasmill/runtime/module"
 // Instructions that the meter writes and package module has no name for.
 const (
 	opI64LtS     = 0x53
+	opI64GtU     = 0x56
 	opI32WrapI64 = 0xa7
 	opI64ExtendU = 0xad
 	opI64Add     = 0x7c
@@ -22,6 +23,7 @@ const (
 	addedTake  = iota // (cost i64): fuel is below cost, get more
 	addedEnter        // (cost, frame i64): fuel is below cost or stack below frame
 	addedBulk         // (n i32, weight i64) -> (n i32): charge n*weight/64
+	addedGrow         // (n i32, weight, most i64) -> (n i32): the same, unless n is over most
 )
 
 // addedNames are their names in stack traces.
@@ -29,6 +31,7 @@ var addedNames = [...]string{
 	addedTake:  module.ReservedPrefix + " take",
 	addedEnter: module.ReservedPrefix + " enter",
 	addedBulk:  module.ReservedPrefix + " bulk",
+	addedGrow:  module.ReservedPrefix + " grow",
 }
 
 func (w *rewriter) emitCall(function uint32) {
@@ -138,10 +141,25 @@ func (w *rewriter) leave(cost int64) {
 	w.emit(byte(module.OpBr), 0, byte(module.OpEnd), byte(module.OpUnreachable), byte(module.OpEnd))
 }
 
+// bulk writes the charge of a bulk instruction, whose last operand is on the stack and stays there.
+func (w *rewriter) bulk(in *module.Instr, weight int64) {
+	w.emitI64(weight)
+	switch in.Op {
+	case module.OpMemoryGrow:
+		w.emitI64(int64(w.memory.Max))
+	case module.OpTableGrow:
+		w.emitI64(int64(w.tables[in.Index].Max))
+	default:
+		w.emitCall(w.added(addedBulk))
+		return
+	}
+	w.emitCall(w.added(addedGrow))
+}
+
 // addedBodies returns the bodies of the added functions.
 func (w *rewriter) addedBodies() [][]byte {
 	var out [][]byte
-	for _, write := range []func(){w.takeBody, w.enterBody, w.bulkBody} {
+	for _, write := range []func(){w.takeBody, w.enterBody, w.bulkBody, w.growBody} {
 		w.scratch = append(w.scratch[:0], 0) // no locals
 		write()
 		w.emit(byte(module.OpEnd))
@@ -192,4 +210,14 @@ func (w *rewriter) bulkBody() {
 	w.emitIndexed(module.OpGlobalGet, w.fuelGlobal())
 	w.refilled()
 	w.emit(byte(module.OpEnd), byte(module.OpLocalGet), 0)
+}
+
+// growBody: growing by more than the maximum does nothing but return -1, so it is not charged by its
+// operand. A guest that tries to get too much finds out, and does not run out of fuel.
+func (w *rewriter) growBody() {
+	w.emit(byte(module.OpLocalGet), 0, opI64ExtendU)
+	w.emit(byte(module.OpLocalGet), 2, opI64GtU, byte(module.OpIf), byte(module.BlockEmpty))
+	w.emit(byte(module.OpLocalGet), 0, byte(module.OpReturn), byte(module.OpEnd))
+	w.emit(byte(module.OpLocalGet), 0, byte(module.OpLocalGet), 1)
+	w.emitCall(w.added(addedBulk))
 }

@@ -47,10 +47,11 @@ func (w *rewriter) section(id byte, old *module.Section) []byte {
 	case module.SectionImport:
 		return w.importSection(old)
 	case module.SectionFunction:
-		return w.extended(old, len(w.m.Functions), 3, func(b []byte) []byte {
+		return w.extended(old, len(w.m.Functions), len(addedNames), func(b []byte) []byte {
 			b = appendU32(b, w.typeOf.take)
 			b = appendU32(b, w.typeOf.enter)
-			return appendU32(b, w.typeOf.bulk)
+			b = appendU32(b, w.typeOf.bulk)
+			return appendU32(b, w.typeOf.grow)
 		})
 	case module.SectionTable:
 		return w.tableSection(old)

@@ -155,9 +155,7 @@ func (w *rewriter) instruction(in *module.Instr) {
 	default:
 		if weight := bulkWeight(in.Op); weight > 0 && !static {
 			w.copyTo(in.Start)
-			w.emit(byte(module.OpI64Const))
-			w.scratch = appendS64(w.scratch, weight)
-			w.emitCall(w.added(addedBulk))
+			w.bulk(in, weight)
 			w.info.Charges++
 			w.info.Checks++
 		}

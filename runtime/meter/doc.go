@@ -16,7 +16,7 @@
 //     the host as FuelExport; the global stack (i64, mutable), exported as StackExport.
 //   - The imports RefillImport, (i64) -> (i64), and StackImport, () -> (), of the module ImportModule,
 //     after the guest's own imports: the functions that the guest defines move up by AddedImports.
-//   - Three functions after the guest's own.
+//   - Four functions after the guest's own.
 //   - Charges: fuel goes down by the cost of the code to come. Where a charge is checked and fuel
 //     is short, RefillImport is called with what would be left, a negative number. It returns
 //     what is left after the host gave more, which must not be negative (else the guest

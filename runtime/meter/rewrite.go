@@ -115,11 +115,18 @@ func (w *rewriter) clamp() error {
 			if !t.HasMax || t.Max > w.config.MemoryPages {
 				t.Max, t.HasMax = w.config.MemoryPages, true
 			}
+		} else if !t.HasMax {
+			t.Max = 65536
 		}
 		w.memory = &t
 		w.info.MaxPages = t.Max
 	}
 	w.tables = append(w.tables, w.m.Tables...)
+	for i := range w.tables {
+		if t := &w.tables[i]; !t.HasMax {
+			t.Max = 1<<32 - 1
+		}
+	}
 	own := w.tables[w.m.ImportedTables:]
 	left := int64(w.config.TableEntries)
 	for _, t := range own {
@@ -141,7 +148,7 @@ func (w *rewriter) clamp() error {
 
 // addedTypes are the indices of the types that the meter needs.
 type addedTypes struct {
-	refill, stack, take, enter, bulk uint32
+	refill, stack, take, enter, bulk, grow uint32
 }
 
 func (w *rewriter) addTypes() {
@@ -152,6 +159,7 @@ func (w *rewriter) addTypes() {
 		take:   w.typeIndex(module.FuncType{Params: []module.ValueType{i64}}),
 		enter:  w.typeIndex(module.FuncType{Params: []module.ValueType{i64, i64}}),
 		bulk:   w.typeIndex(module.FuncType{Params: []module.ValueType{i32, i64}, Results: []module.ValueType{i32}}),
+		grow:   w.typeIndex(module.FuncType{Params: []module.ValueType{i32, i64, i64}, Results: []module.ValueType{i32}}),
 	}
 }
 
