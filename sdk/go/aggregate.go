@@ -160,17 +160,16 @@ func (a *aggregateInstance) Process([]byte) error {
 }
 
 func (a *aggregateInstance) Aggregate(step int, first, second []byte) error {
-	b := wire.Read(first)
-	a.call.begin(b.Rows)
+	b := a.call.begin(first)
 	switch step {
 	case guest.StepAdd:
-		accs := wire.Read(second)
-		a.addRows(&b, a.read(&accs, &a.first), accs.Rows)
+		accs := a.call.read(1, second)
+		a.addRows(b, a.read(accs, &a.first), accs.Rows)
 	case guest.StepMerge:
-		others := wire.Read(second)
-		a.mergeAll(a.read(&b, &a.first), a.read(&others, &a.second), min(b.Rows, others.Rows))
+		others := a.call.read(1, second)
+		a.mergeAll(a.read(b, &a.first), a.read(others, &a.second), min(b.Rows, others.Rows))
 	case guest.StepResult:
-		slots := a.read(&b, &a.first)
+		slots := a.read(b, &a.first)
 		for i := range b.Rows {
 			a.call.row = uint32(i)
 			if err := a.result(unsafe.Add(slots, uintptr(i)*a.stride)); err != nil {
@@ -209,7 +208,7 @@ func (a *aggregateInstance) emit(slots unsafe.Pointer, n int) {
 func (a *aggregateInstance) addRows(b *wire.Batch, slots unsafe.Pointer, n int) {
 	groups := b.Groups()
 	for at := 0; at < b.Rows; at += chunk {
-		bad := a.call.read(a.in, b, at, a.rows)
+		bad := a.call.readRows(a.in, b, at, a.rows)
 		for i := range min(chunk, b.Rows-at) {
 			group := groups[at+i]
 			if int(group) >= n || bad != nil && bad[i] != nil {

@@ -236,8 +236,7 @@ type columnsInstance struct {
 }
 
 func (m *columnsInstance) Process(batch []byte) error {
-	b := wire.Read(batch)
-	m.call.begin(b.Rows)
+	b := m.call.begin(batch)
 	next := 0
 	for _, f := range m.columns {
 		into := (*column)(unsafe.Add(m.in, f.offset))
@@ -246,7 +245,7 @@ func (m *columnsInstance) Process(batch []byte) error {
 			*into = column{values: unsafe.Pointer(unsafe.SliceData(times)), rows: len(times)}
 			continue
 		}
-		into.view(&b, b.Column(next), f.typ)
+		into.view(b, b.Column(next), f.typ)
 		next++
 	}
 	if err := m.process(); err != nil {

@@ -103,10 +103,9 @@ type mapInstance struct {
 }
 
 func (m *mapInstance) Process(batch []byte) error {
-	b := wire.Read(batch)
-	m.call.begin(b.Rows)
+	b := m.call.begin(batch)
 	for at := 0; at < b.Rows; at += chunk {
-		m.process(m.call, at, m.call.read(m.in, &b, at, m.rows))
+		m.process(m.call, at, m.call.readRows(m.in, b, at, m.rows))
 		m.call.relieve()
 	}
 	m.call.end(true)
@@ -117,9 +116,9 @@ func (m *mapInstance) Aggregate(int, []byte, []byte) error {
 	return errors.New("the operator is a map, not an aggregate")
 }
 
-// read reads the rows from at on, at most chunk. It returns nil, or which of them have failed:
+// readRows reads the rows from at on, at most chunk. It returns nil, or which of them have failed:
 // they have a null where their type has no room for one.
-func (c *call) read(in *row.Codec, b *wire.Batch, at int, rows unsafe.Pointer) []*row.Node {
+func (c *call) readRows(in *row.Codec, b *wire.Batch, at int, rows unsafe.Pointer) []*row.Node {
 	bad := in.Read(b, at, min(chunk, b.Rows-at), rows)
 	for i, node := range bad {
 		if node != nil {

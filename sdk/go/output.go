@@ -33,6 +33,7 @@ type call struct {
 	outputs   []emitter
 	counters  []*Counter
 	message   wire.Message
+	in        [2]wire.Batch // what the call was given; here, so that it need not be allocated
 }
 
 // emitter is an output that may hold rows.
@@ -45,7 +46,17 @@ type emitter interface {
 	held() int
 }
 
-func (c *call) begin(rows int) { c.row, c.rows, c.ending = 0, rows, false }
+// begin begins a call with its first input.
+func (c *call) begin(batch []byte) *wire.Batch {
+	b := c.read(0, batch)
+	c.row, c.rows, c.ending = 0, b.Rows, false
+	return b
+}
+
+func (c *call) read(i int, batch []byte) *wire.Batch {
+	c.in[i] = wire.Read(batch)
+	return &c.in[i]
+}
 
 // fail makes the row at hand a failed one.
 func (c *call) fail(row int, message string) {
@@ -184,7 +195,7 @@ func identity(origins []uint32) bool {
 	moved, i := uint32(0), uint32(0)
 	for ; len(origins) >= 4; origins = origins[4:] {
 		o := (*[4]uint32)(origins)
-		moved |= o[0]^i | o[1]^(i+1) | o[2]^(i+2) | o[3]^(i+3)
+		moved |= o[0] ^ i | o[1] ^ (i + 1) | o[2] ^ (i + 2) | o[3] ^ (i + 3)
 		i += 4
 	}
 	for _, origin := range origins {

@@ -12,8 +12,10 @@ import (
 	wasmill "github.com/wasmill/wasmill/sdk/go"
 )
 
-func init() {
-	wasmill.Register(
+func init() { wasmill.Register(operators()...) }
+
+func operators() []wasmill.Operator {
+	return []wasmill.Operator{
 		wasmill.Map("everything", "Each row unchanged, nulls too.", (*Everything).Process),
 		wasmill.Map("split", "A row for each word of a text.", (*Split).Process),
 		wasmill.Map("route", "Odd numbers to a side output.", (*Route).Process),
@@ -24,7 +26,7 @@ func init() {
 		wasmill.Aggregate("mean", "Mean and count of numbers.", (*Mean).Add, (*Mean).Merge, (*Mean).Result),
 		wasmill.Aggregate("longest", "The longest string, the first of equally long ones.",
 			(*Longest).Add, (*Longest).Merge, (*Longest).Result),
-	)
+	}
 }
 
 func main() {}
@@ -167,16 +169,16 @@ func (c *Crash) Process(n *Some) error {
 
 // Line is a line of the log.
 type Line struct {
-	Level wasmill.Null[int32]
+	Level int32
 	Text  string
 }
 
 // Say logs lines.
 type Say struct{ Out wasmill.Output[Number] }
 
-// Process logs a line; of no level, as information.
+// Process logs a line.
 func (s *Say) Process(l *Line) error {
-	wasmill.Log(wasmill.Level(l.Level.Or(int32(wasmill.LevelInfo))), l.Text)
+	wasmill.Log(wasmill.Level(l.Level), l.Text)
 	return nil
 }
 

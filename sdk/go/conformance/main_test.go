@@ -6,18 +6,67 @@ package main
 import (
 	"maps"
 	"math"
+	"os"
 	"reflect"
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/wasmill/wasmill/abi"
+	"github.com/wasmill/wasmill/abi/describe"
 	wasmill "github.com/wasmill/wasmill/sdk/go"
+	"github.com/wasmill/wasmill/sdk/go/internal/wire"
 	"github.com/wasmill/wasmill/sdk/go/wasmilltest"
 )
+
+// operator returns an operator of this module.
+func operator(t *testing.T, name string) wasmill.Operator {
+	t.Helper()
+	for _, op := range operators() {
+		if d, err := op.Describe(); err != nil {
+			t.Fatal(err)
+		} else if d.Name == name {
+			return op
+		}
+	}
+	t.Fatalf("no operator %s", name)
+	return nil
+}
+
+// The host must read of this module what abi's golden description says, but for docs, and for
+// fields that this SDK requires because they can't be null in Go.
+func TestDescriptionIsTheGoldenOne(t *testing.T) {
+	golden, err := os.ReadFile("../../../abi/testdata/describe-conformance.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var declared []*wire.Operator
+	for _, op := range operators() {
+		d, err := op.Describe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		declared = append(declared, d)
+	}
+	got, err := describe.Parse(wire.Describe("test", declared))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := describe.Parse(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.Operators, got.Operators, cmpopts.IgnoreFields(describe.Operator{}, "Doc"), cmpopts.IgnoreFields(abi.Field{}, "Doc"), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
 
 func some[T any](v T) wasmill.Null[T] { return wasmill.NotNull(v) }
 
 func TestEverythingPassesThroughUnchanged(t *testing.T) {
-	op := wasmilltest.Open(t, wasmill.Map("everything", "", (*Everything).Process), nil)
+	op := wasmilltest.Open(t, operator(t, "everything"), nil)
 	rows := []Values{{}, {
 		B: some(true), I: some(int32(math.MinInt32)), L: some(int64(math.MaxInt64)), F: some(-0.5),
 		D: some(wasmill.Decimal(-1999)), S: some("grüß"), Y: some([]byte{0, 255}), T: some(wasmill.Timestamp(-1)),
@@ -40,7 +89,7 @@ func TestEverythingPassesThroughUnchanged(t *testing.T) {
 }
 
 func TestSplitMakesARowOfEachWord(t *testing.T) {
-	op := wasmilltest.Open(t, wasmill.Map("split", "", (*Split).Process), nil)
+	op := wasmilltest.Open(t, operator(t, "split"), nil)
 	r := wasmilltest.Map(op, Text{" to  be "}, Text{""}, Text{"or"})
 	if got, want := wasmilltest.Rows[Word](r, ""), []Word{{"to", 0}, {"be", 1}, {"or", 0}}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -54,7 +103,7 @@ func TestSplitMakesARowOfEachWord(t *testing.T) {
 }
 
 func TestRouteFailsRowsAndKeepsTheRest(t *testing.T) {
-	op := wasmilltest.Open(t, wasmill.Map("route", "", (*Route).Process), nil)
+	op := wasmilltest.Open(t, operator(t, "route"), nil)
 	r := wasmilltest.Map(op, Number{some(int64(2))}, Number{}, Number{some(int64(-3))}, Number{some(int64(5))})
 	if got, want := wasmilltest.Rows[Number](r, ""), []Number{{some(int64(2))}}; !slices.Equal(got, want) {
 		t.Errorf("main output is %v, want %v", got, want)
@@ -72,7 +121,7 @@ func TestRouteFailsRowsAndKeepsTheRest(t *testing.T) {
 }
 
 func TestShiftMovesEventTimes(t *testing.T) {
-	op := wasmilltest.Open(t, wasmill.Map("shift", "", (*Shift).Process), wasmilltest.Config{"by": -5})
+	op := wasmilltest.Open(t, operator(t, "shift"), wasmilltest.Config{"by": -5})
 	got := wasmilltest.Rows[Event](wasmilltest.Map(op, Event{some(int64(1)), 100}, Event{At: 7}), "")
 	if want := []Event{{some(int64(1)), 95}, {At: 2}}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -80,7 +129,7 @@ func TestShiftMovesEventTimes(t *testing.T) {
 }
 
 func TestRefuseOpensWithAPositiveLimitOnly(t *testing.T) {
-	refuse := wasmill.Map("refuse", "", (*Refuse).Process)
+	refuse := operator(t, "refuse")
 	if got, want := wasmilltest.Refusal(t, refuse, wasmilltest.Config{"limit": -1}), "limit must be positive, not -1"; got != want {
 		t.Errorf("it refuses with %q, want %q", got, want)
 	}
@@ -88,7 +137,7 @@ func TestRefuseOpensWithAPositiveLimitOnly(t *testing.T) {
 }
 
 func TestCrashPanics(t *testing.T) {
-	op := wasmilltest.Open(t, wasmill.Map("crash", "", (*Crash).Process), nil)
+	op := wasmilltest.Open(t, operator(t, "crash"), nil)
 	defer func() {
 		if v := recover(); v != "unlucky 13" {
 			t.Errorf("recovered %v, want unlucky 13", v)
@@ -98,15 +147,15 @@ func TestCrashPanics(t *testing.T) {
 }
 
 func TestSayLogs(t *testing.T) {
-	op := wasmilltest.Open(t, wasmill.Map("say", "", (*Say).Process), nil)
-	r := wasmilltest.Map(op, Line{some(int32(2)), "careful"}, Line{Text: "well"})
-	if want := []string{"warn: careful", "info: well"}; !slices.Equal(r.Log, want) {
+	op := wasmilltest.Open(t, operator(t, "say"), nil)
+	r := wasmilltest.Map(op, Line{2, "careful"}, Line{Text: "well"})
+	if want := []string{"warn: careful", "debug: well"}; !slices.Equal(r.Log, want) {
 		t.Errorf("log is %q, want %q", r.Log, want)
 	}
 }
 
 func TestMean(t *testing.T) {
-	mean := wasmill.Aggregate("mean", "", (*Mean).Add, (*Mean).Merge, (*Mean).Result)
+	mean := operator(t, "mean")
 	op := wasmilltest.Open(t, mean, nil)
 	r := wasmilltest.Aggregate(op, Sample{some(1.0)}, Sample{some(-1.0)}, Sample{}, Sample{some(2.0)}, Sample{some(6.0)})
 	if got, want := wasmilltest.Rows[MeanOf](r, ""), []MeanOf{{some(3.0), 3}}; !slices.Equal(got, want) {
@@ -121,7 +170,7 @@ func TestMean(t *testing.T) {
 }
 
 func TestLongestKeepsTheFirstOfEquallyLong(t *testing.T) {
-	longest := wasmill.Aggregate("longest", "", (*Longest).Add, (*Longest).Merge, (*Longest).Result)
+	longest := operator(t, "longest")
 	op := wasmilltest.Open(t, longest, nil)
 	for _, test := range []struct {
 		rows []Name
