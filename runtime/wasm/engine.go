@@ -191,7 +191,7 @@ func (m *Module) describe(ctx context.Context) error {
 func (m *Module) checkOperator(op *describe.Operator) error {
 	need := map[describe.Kind]string{describe.Map: abi.ExportProcess, describe.Aggregate: abi.ExportAggregate}[op.Kind]
 	if _, ok := m.parsed.Export(need); need != "" && !ok {
-		return fmt.Errorf("it is a %s, but the module does not export %s", op.Kind, need)
+		return fmt.Errorf("it is of kind %s, but the module does not export %s", op.Kind, need)
 	}
 	for _, name := range op.Counters {
 		if name == counterFuel {

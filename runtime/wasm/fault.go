@@ -108,18 +108,33 @@ func fuelTime(units int64) time.Duration {
 	return (time.Duration(units) / 2).Round(time.Millisecond)
 }
 
-// moduleError is what is wrong with a module as a whole.
+// moduleError is what is wrong with a module as a whole, or why it can't be loaded.
 func moduleError(err error) error {
+	if errors.As(err, new(*vm.CacheError)) {
+		return &operator.Error{Fault: operator.FaultEnvironment, Err: err}
+	}
 	return &operator.Error{Fault: operator.FaultModule, Err: err, Stack: stackOf(err)}
 }
 
 // stackOf returns the guest's stack, a frame a line.
 func stackOf(err error) string {
 	var f *fault
-	if !errors.As(err, &f) || len(f.stack) == 0 {
+	if !errors.As(err, &f) {
 		return ""
 	}
-	return "    at " + strings.Join(readable(f.stack), "\n    at ")
+	var lines []string
+	frames := readable(f.stack)
+	for i, times := 0, 1; i < len(frames); i, times = i+times, 1 {
+		for i+times < len(frames) && frames[i+times] == frames[i] {
+			times++
+		}
+		line := "    at " + frames[i]
+		if times > 1 {
+			line += fmt.Sprintf(" (%d times)", times)
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // refused says that the guest called fail to refuse on purpose.

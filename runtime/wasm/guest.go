@@ -51,6 +51,7 @@ type guest struct {
 
 	random *rand.ChaCha8
 	slept  uint64
+	fuel   int64 // used by calls, and not billed yet
 }
 
 var _ wasi.System = (*guest)(nil)
@@ -97,6 +98,7 @@ func (g *guest) call(ctx context.Context, f *vm.Function, name string, schema fu
 	g.said.reset()
 	g.output = allowance{left: l.EmitBytes, limit: l.EmitBytes}
 	result, err := f.Call(ctx, vm.Allowance{Fuel: l.CallFuel, Time: l.CallTime}, params...)
+	g.fuel += g.in.Used()
 	g.schema = nil
 	if err != nil {
 		g.dropEmitted()
@@ -115,8 +117,12 @@ func (g *guest) dropEmitted() {
 	g.emitted = g.emitted[:0]
 }
 
-// used returns the fuel of the last call.
-func (g *guest) used() int64 { return g.in.Used() }
+// bill returns the fuel that calls have used since the last bill.
+func (g *guest) bill() int64 {
+	fuel := g.fuel
+	g.fuel = 0
+	return fuel
+}
 
 func (g *guest) close() {
 	g.dropEmitted()

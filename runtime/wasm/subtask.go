@@ -99,15 +99,15 @@ func (s *subtask) start(ctx context.Context) error {
 	g, err := s.module.instantiate(ctx, surroundings{
 		pool: s.ctx.Pool, now: s.ctx.Now, seed: s.seed(), logs: s.logs, counters: len(s.op.Counters),
 	})
-	if err == nil {
-		if err = g.open(ctx, s.spec.Number, s.spec.Config); err != nil {
-			g.close()
-		}
-	}
 	if err != nil {
 		return s.openError(err)
 	}
-	s.count(g)
+	err = g.open(ctx, s.spec.Number, s.spec.Config)
+	s.fuel.Add(g.bill())
+	if err != nil {
+		g.close()
+		return s.openError(err)
+	}
 	s.guest, s.openSize = g, g.in.Size()
 	return nil
 }
@@ -208,8 +208,9 @@ func (s *subtask) call(ctx context.Context, run func(g *guest) error, accept fun
 	}
 	g := s.guest
 	err := run(g)
-	s.count(g)
-	s.batchFuel -= g.used()
+	fuel := g.bill()
+	s.fuel.Add(fuel)
+	s.batchFuel -= fuel
 	if err == nil {
 		err = accept(g.emitted)
 	}
@@ -226,9 +227,6 @@ func (s *subtask) call(ctx context.Context, run func(g *guest) error, accept fun
 	}
 	return nil
 }
-
-// count bills the fuel of the guest's last call.
-func (s *subtask) count(g *guest) { s.fuel.Add(g.used()) }
 
 // discard throws the instance away.
 func (s *subtask) discard() {
@@ -307,7 +305,7 @@ func (s *subtask) close(ctx context.Context) error {
 	var err error
 	if ctx.Err() == nil {
 		err = s.guest.shut(ctx)
-		s.count(s.guest)
+		s.fuel.Add(s.guest.bill())
 	}
 	s.discard()
 	if err != nil {
