@@ -4,6 +4,7 @@
 package row
 
 import (
+	"math/bits"
 	"reflect"
 	"unsafe"
 
@@ -84,9 +85,9 @@ func (n *Node) read(b *wire.Batch, s span) {
 	c := b.Column(n.column)
 	switch n.Type {
 	case wire.Bool:
-		bits, off := b.Bits(c), n.offset
+		values, off := b.Bits(c), n.offset
 		for row := s.at; row < s.at+s.n; row++ {
-			*(*bool)(unsafe.Add(s.base, off)) = bits[row>>3]>>(row&7)&1 != 0
+			*(*bool)(unsafe.Add(s.base, off)) = bit(values, row)
 			off += s.stride
 		}
 	case wire.Int32:
@@ -131,17 +132,33 @@ func load[T wire.Fixed](values []T, s span, off uintptr) {
 	}
 }
 
+// text is how a string lies in memory.
+type text struct {
+	data unsafe.Pointer
+	len  int
+}
+
 func (n *Node) readStrings(b *wire.Batch, c wire.Column, s span) {
 	if s.n == 0 {
 		return
 	}
-	offsets, values, off := b.Offsets(c)[s.at:s.at+s.n+1], b.Bytes(c), n.offset
+	offsets, values := b.Offsets(c)[s.at:s.at+s.n+1], b.Bytes(c)
+	// The contract has offsets never decrease: with the last one in bounds, all are.
+	base, off, stride := unsafe.Pointer(unsafe.SliceData(values[:offsets[s.n]])), n.offset, s.stride
+	for len(offsets) > 4 {
+		o, p := (*[5]int32)(offsets), unsafe.Add(s.base, off)
+		*(*text)(p) = text{unsafe.Add(base, o[0]), int(o[1] - o[0])}
+		*(*text)(unsafe.Add(p, stride)) = text{unsafe.Add(base, o[1]), int(o[2] - o[1])}
+		*(*text)(unsafe.Add(p, 2*stride)) = text{unsafe.Add(base, o[2]), int(o[3] - o[2])}
+		*(*text)(unsafe.Add(p, 3*stride)) = text{unsafe.Add(base, o[3]), int(o[4] - o[3])}
+		offsets = offsets[4:]
+		off += 4 * stride
+	}
 	begin := offsets[0]
 	for _, end := range offsets[1:] {
-		text := values[begin:end]
-		*(*string)(unsafe.Add(s.base, off)) = unsafe.String(unsafe.SliceData(text), len(text))
+		*(*text)(unsafe.Add(s.base, off)) = text{unsafe.Add(base, begin), int(end - begin)}
 		begin = end
-		off += s.stride
+		off += stride
 	}
 }
 
@@ -219,8 +236,23 @@ func (n *Node) readNulls(validity []byte, s span) {
 		}
 		return
 	}
-	off := uintptr(0)
-	for i := range s.n {
+	i, off, stride := 0, uintptr(0), s.stride
+	for ; n.null && (s.at+i)&7 == 0 && i+8 <= s.n; i += 8 {
+		v, p := validity[(s.at+i)>>3], unsafe.Add(s.base, n.valid+off)
+		*(*byte)(p) = v & 1 // a bool is the byte 0 or 1
+		*(*byte)(unsafe.Add(p, stride)) = v >> 1 & 1
+		*(*byte)(unsafe.Add(p, 2*stride)) = v >> 2 & 1
+		*(*byte)(unsafe.Add(p, 3*stride)) = v >> 3 & 1
+		*(*byte)(unsafe.Add(p, 4*stride)) = v >> 4 & 1
+		*(*byte)(unsafe.Add(p, 5*stride)) = v >> 5 & 1
+		*(*byte)(unsafe.Add(p, 6*stride)) = v >> 6 & 1
+		*(*byte)(unsafe.Add(p, 7*stride)) = v >> 7
+		for nulls := ^v; nulls != 0; nulls &= nulls - 1 {
+			n.zero(unsafe.Add(s.base, off+uintptr(bits.TrailingZeros8(nulls))*stride))
+		}
+		off += 8 * stride
+	}
+	for ; i < s.n; i++ {
 		switch valid := bit(validity, s.at+i); {
 		case !valid:
 			n.zero(unsafe.Add(s.base, off))
@@ -230,7 +262,7 @@ func (n *Node) readNulls(validity []byte, s span) {
 		case n.null:
 			*(*bool)(unsafe.Add(s.base, n.valid+off)) = true
 		}
-		off += s.stride
+		off += stride
 	}
 }
 
