@@ -196,33 +196,45 @@ func (w *Tumbling) update(ctx context.Context, b *batch.Batch, row uint32, out o
 	return w.emit(ctx, p, w.slots, out)
 }
 
-// fold adds rows to their groups, and leaves their slots in w.slots.
+// fold adds rows to their groups, and leaves the slots of those that did not fail in w.slots.
 func (w *Tumbling) fold(ctx context.Context, b *batch.Batch, out operator.Output) error {
 	w.assign(b)
-	var failed []uint32
 	for i := range w.aggregates {
-		a := w.aggregates[i].aggregate
-		if len(failed) > 0 {
-			// Only the first aggregate is a module's, and only such a one fails rows.
-			kept := w.keep(b, failed)
-			defer kept.Release()
-			b, failed = kept, nil
+		m := &w.aggregates[i]
+		if !m.module {
+			if err := m.aggregate.Add(ctx, b, w.slots, nil); err != nil {
+				return err
+			}
+			continue
 		}
-		err := a.Add(ctx, b, w.slots, func(row int, reason error) error {
-			failed = append(failed, uint32(row))
-			return out.Fail(ctx, b, row, reason)
-		})
+		kept, err := w.foldModule(ctx, m.aggregate, b, out)
 		if err != nil {
 			return err
 		}
-	}
-	if len(failed) > 0 {
-		w.keep(b, failed).Release()
+		defer kept.Release()
+		b = kept
 	}
 	for _, s := range w.slots {
 		w.rows[s]++
 	}
 	return nil
+}
+
+// foldModule adds rows to a module's aggregate and returns those that it did not fail, with a
+// reference of their own.
+func (w *Tumbling) foldModule(ctx context.Context, a operator.Aggregate, b *batch.Batch, out operator.Output) (*batch.Batch, error) {
+	var failed []uint32
+	err := a.Add(ctx, b, w.slots, func(row int, reason error) error {
+		failed = append(failed, uint32(row))
+		return out.Fail(ctx, b, row, reason)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(failed) == 0 {
+		return b.Retain(), nil
+	}
+	return w.keep(b, failed), nil
 }
 
 // keep returns the rows of b that did not fail, and drops the slots of those that did.
