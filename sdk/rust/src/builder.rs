@@ -5,6 +5,7 @@
 
 use crate::column::Nulls;
 use crate::memory::{Plain, bytes};
+use crate::validity::{Bits, Validity};
 use crate::wire::{Sink, padded};
 use alloc::vec::Vec;
 use core::mem::size_of;
@@ -22,65 +23,9 @@ pub trait Builder: Default {
     /// Bytes of its buffers in a message.
     fn size(&self) -> usize;
     /// Writes it to a message.
-    fn write(&self, sink: &mut Sink);
+    fn write(&mut self, sink: &mut Sink);
     /// Makes it empty.
     fn clear(&mut self);
-}
-
-/// The validity of a column: its bits are kept from the first null on.
-#[derive(Default)]
-struct Validity {
-    nulls: usize,
-    bits: Vec<u8>,
-}
-
-impl Validity {
-    /// Notes that the value after `rows` others is there.
-    #[inline]
-    fn value(&mut self, rows: usize) {
-        if self.nulls != 0 {
-            set_bit(&mut self.bits, rows, true);
-        }
-    }
-
-    /// Notes that the value after `rows` others is null.
-    fn null(&mut self, rows: usize) {
-        if self.nulls == 0 {
-            self.bits.clear();
-            self.bits.resize(rows.div_ceil(8), 0xff);
-        }
-        self.nulls += 1;
-        set_bit(&mut self.bits, rows, false);
-    }
-
-    /// Notes that the `count` values after `rows` others are null where those of a column are.
-    fn copy(&mut self, rows: usize, count: usize, nulls: Nulls) {
-        if nulls.count() == 0 && self.nulls == 0 {
-            return;
-        }
-        for row in 0..count {
-            if nulls.is_null(row) { self.null(rows + row) } else { self.value(rows + row) }
-        }
-    }
-
-    fn bits(&self) -> &[u8] {
-        if self.nulls == 0 { &[] } else { &self.bits }
-    }
-
-    fn clear(&mut self) {
-        self.nulls = 0;
-    }
-}
-
-/// Sets a bit; those before it are there.
-#[inline]
-fn set_bit(bits: &mut Vec<u8>, at: usize, value: bool) {
-    if at & 7 == 0 {
-        bits.push(u8::from(value));
-        return;
-    }
-    let mask = 1 << (at & 7);
-    if value { bits[at >> 3] |= mask } else { bits[at >> 3] &= !mask }
 }
 
 /// Builds a column of numbers.
@@ -94,7 +39,6 @@ impl<N: Plain> NumberBuilder<N> {
     /// Appends a value.
     #[inline]
     pub fn push(&mut self, value: N) {
-        self.validity.value(self.values.len());
         self.values.push(value);
     }
 
@@ -126,11 +70,12 @@ impl<N: Plain> Builder for NumberBuilder<N> {
     }
 
     fn size(&self) -> usize {
-        padded(self.validity.bits().len()) + padded(self.values.len() * size_of::<N>())
+        self.validity.size(self.rows()) + padded(self.values.len() * size_of::<N>())
     }
 
-    fn write(&self, sink: &mut Sink) {
-        sink.column(self.values.len(), self.validity.nulls, self.validity.bits(), &[], bytes(&self.values));
+    fn write(&mut self, sink: &mut Sink) {
+        let rows = self.values.len();
+        sink.column(rows, self.validity.nulls, self.validity.finish(rows), &[], bytes(&self.values));
     }
 
     fn clear(&mut self) {
@@ -176,7 +121,7 @@ impl<N: Plain> Builder for TimeBuilder<N> {
         self.0.size()
     }
 
-    fn write(&self, sink: &mut Sink) {
+    fn write(&mut self, sink: &mut Sink) {
         sink.times(&self.0.values);
     }
 
@@ -188,8 +133,7 @@ impl<N: Plain> Builder for TimeBuilder<N> {
 /// Builds a column of bools.
 #[derive(Default)]
 pub struct BoolBuilder {
-    rows: usize,
-    bits: Vec<u8>,
+    bits: Bits,
     validity: Validity,
 }
 
@@ -197,9 +141,7 @@ impl BoolBuilder {
     /// Appends a value.
     #[inline]
     pub fn push(&mut self, value: bool) {
-        self.validity.value(self.rows);
-        set_bit(&mut self.bits, self.rows, value);
-        self.rows += 1;
+        self.bits.push(value);
     }
 }
 
@@ -208,14 +150,13 @@ impl Builder for BoolBuilder {
 
     #[inline]
     fn rows(&self) -> usize {
-        self.rows
+        self.bits.rows
     }
 
     #[inline]
     fn push_null(&mut self) {
-        self.validity.null(self.rows);
-        set_bit(&mut self.bits, self.rows, false);
-        self.rows += 1;
+        self.validity.null(self.bits.rows);
+        self.bits.push(false);
     }
 
     #[inline]
@@ -224,15 +165,15 @@ impl Builder for BoolBuilder {
     }
 
     fn size(&self) -> usize {
-        padded(self.validity.bits().len()) + padded(self.bits.len())
+        self.validity.size(self.rows()) + padded(self.bits.bytes.len())
     }
 
-    fn write(&self, sink: &mut Sink) {
-        sink.column(self.rows, self.validity.nulls, self.validity.bits(), &[], &self.bits);
+    fn write(&mut self, sink: &mut Sink) {
+        let rows = self.bits.rows;
+        sink.column(rows, self.validity.nulls, self.validity.finish(rows), &[], &self.bits.bytes);
     }
 
     fn clear(&mut self) {
-        self.rows = 0;
         self.bits.clear();
         self.validity.clear();
     }
@@ -275,7 +216,6 @@ impl StringBuilder {
     /// Appends a value; of a string column it is UTF-8.
     #[inline]
     pub fn push(&mut self, value: impl AsRef<[u8]>) {
-        self.validity.value(self.offsets.rows());
         self.values.extend_from_slice(value.as_ref());
         self.offsets.push(self.values.len());
     }
@@ -301,13 +241,14 @@ impl Builder for StringBuilder {
     }
 
     fn size(&self) -> usize {
-        padded(self.validity.bits().len())
+        self.validity.size(self.rows())
             + padded(size_of_val(self.offsets.0.as_slice()))
             + padded(self.values.len())
     }
 
-    fn write(&self, sink: &mut Sink) {
-        sink.column(self.rows(), self.validity.nulls, self.validity.bits(), &self.offsets.0, &self.values);
+    fn write(&mut self, sink: &mut Sink) {
+        let rows = self.rows();
+        sink.column(rows, self.validity.nulls, self.validity.finish(rows), &self.offsets.0, &self.values);
     }
 
     fn clear(&mut self) {
@@ -329,7 +270,6 @@ pub struct ListBuilder<B> {
 impl<B: Builder> ListBuilder<B> {
     /// Ends a list: the items that were appended since the last are its.
     pub fn end(&mut self) {
-        self.validity.value(self.offsets.rows());
         self.offsets.push(self.items.rows());
     }
 }
@@ -353,13 +293,12 @@ impl<B: Builder> Builder for ListBuilder<B> {
     }
 
     fn size(&self) -> usize {
-        padded(self.validity.bits().len())
-            + padded(size_of_val(self.offsets.0.as_slice()))
-            + self.items.size()
+        self.validity.size(self.rows()) + padded(size_of_val(self.offsets.0.as_slice())) + self.items.size()
     }
 
-    fn write(&self, sink: &mut Sink) {
-        sink.column(self.rows(), self.validity.nulls, self.validity.bits(), &self.offsets.0, &[]);
+    fn write(&mut self, sink: &mut Sink) {
+        let rows = self.rows();
+        sink.column(rows, self.validity.nulls, self.validity.finish(rows), &self.offsets.0, &[]);
         self.items.write(sink);
     }
 
@@ -383,7 +322,6 @@ impl<B: Builder> StructBuilder<B> {
     /// Ends a row, each field of which has been appended.
     #[inline]
     pub fn end(&mut self) {
-        self.validity.value(self.rows);
         self.rows += 1;
     }
 }
@@ -408,11 +346,11 @@ impl<B: Builder> Builder for StructBuilder<B> {
     }
 
     fn size(&self) -> usize {
-        padded(self.validity.bits().len()) + self.fields.size()
+        self.validity.size(self.rows()) + self.fields.size()
     }
 
-    fn write(&self, sink: &mut Sink) {
-        sink.column(self.rows, self.validity.nulls, self.validity.bits(), &[], &[]);
+    fn write(&mut self, sink: &mut Sink) {
+        sink.column(self.rows, self.validity.nulls, self.validity.finish(self.rows), &[], &[]);
         self.fields.write(sink);
     }
 

@@ -41,9 +41,11 @@
 //! # assert_eq!(run.rows(|out| out), [Bid { price: 4 }]);
 //! ```
 
-#![no_std]
+#![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate self as wasmill; // for the macros, and for the conformance operators
 #[cfg(any(feature = "std", not(target_family = "wasm")))]
 #[macro_use]
 extern crate std;
@@ -66,6 +68,9 @@ mod row;
 mod scalar;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
+#[cfg(test)]
+mod tests;
+mod validity;
 mod value;
 #[allow(missing_docs)]
 mod wire;

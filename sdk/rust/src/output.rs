@@ -5,7 +5,7 @@
 
 use crate::builder::Builder;
 use crate::describe::{Field, Outgoing, Port};
-use crate::wire::{FULL, MAX_ROWS, Sink};
+use crate::wire::{FULL, MAX_ROWS, Sink, padded};
 use crate::{Error, Row, host};
 use alloc::vec::Vec;
 
@@ -58,16 +58,18 @@ impl Failures {
 /// row that an emitted row came from.
 pub struct Output<R: Row, const FORWARD: bool = false> {
     builders: R::Builders,
-    rows: usize,
-    port: u32,
+    // Of the rows that it holds, the first `same` came from the row of the input with the same
+    // number; once another has not, `same` is MIXED and `origins` has all of them.
+    same: u32,
+    origins: Vec<u32>,
     row: u32,          // of the input, that is being processed
     input_rows: usize, // of this call
-    // Where the rows came from; while row n comes from row n they are not kept.
-    mixed: bool,
-    origins: Vec<u32>,
-    sink: Sink,
+    port: u32,
     once: bool, // all rows of a call go into one batch
+    sink: Sink,
 }
+
+const MIXED: u32 = u32::MAX;
 
 /// An [`Output`] that also has the columns of the row that a row came from.
 pub type Forward<R> = Output<R, true>;
@@ -76,14 +78,13 @@ impl<R: Row, const FORWARD: bool> Default for Output<R, FORWARD> {
     fn default() -> Self {
         Output {
             builders: R::Builders::default(),
-            rows: 0,
-            port: 0,
+            same: 0,
+            origins: Vec::new(),
             row: 0,
             input_rows: 0,
-            mixed: false,
-            origins: Vec::new(),
-            sink: Sink::default(),
+            port: 0,
             once: false,
+            sink: Sink::default(),
         }
     }
 }
@@ -99,79 +100,90 @@ impl<R: Row, const FORWARD: bool> Output<R, FORWARD> {
     /// Emits a row, which comes from the row of the input that is being processed.
     #[inline]
     pub fn emit(&mut self, row: R::Of<'_>) {
-        R::append(&mut self.builders, row);
-        if self.mixed || self.row as usize != self.rows {
+        // A call inside of the loop around this one costs, in wazero, more than all else here: only
+        // one is left, which the usual cases don't take.
+        if self.row == self.same {
+            self.same += 1;
+        } else if self.same == MIXED && self.origins.len() < self.origins.capacity().min(MAX_ROWS) {
+            self.origins.push(self.row);
+        } else {
             self.keep_origin();
         }
-        self.rows += 1;
-        if self.rows == MAX_ROWS || self.builders.variable() >= FULL {
-            self.full();
-        }
-    }
-
-    #[cold]
-    fn full(&mut self) {
-        if !self.once {
-            self.hand_over(&Failures::default());
+        R::append(&mut self.builders, row);
+        if self.builders.variable() >= FULL {
+            self.make_room();
         }
     }
 
     /// Emits a row for each row of the input: `fill` appends as many values to each column.
     pub fn fill(&mut self, fill: impl FnOnce(&mut R::Builders)) {
-        assert_eq!(self.rows, 0, "fill comes before any other row of the call");
+        assert_eq!(self.rows(), 0, "fill comes before any other row of the call");
         fill(&mut self.builders);
-        self.rows = self.input_rows;
+        self.same = self.input_rows as u32;
         self.check();
     }
 
     /// Emits rows that come from the given rows of the input: `fill` appends as many values to each
     /// column. There are at most 65,536 of them.
     pub fn fill_from(&mut self, origins: &[u32], fill: impl FnOnce(&mut R::Builders)) {
-        if self.rows + origins.len() > MAX_ROWS {
-            self.full();
+        if self.rows() + origins.len() > MAX_ROWS {
+            self.make_room();
         }
         fill(&mut self.builders);
         self.mix();
         self.origins.extend_from_slice(origins);
-        self.rows += origins.len();
         self.check();
     }
 
+    fn rows(&self) -> usize {
+        if self.same == MIXED { self.origins.len() } else { self.same as usize }
+    }
+
     fn check(&self) {
-        if let Some(field) = R::ragged(&self.builders, self.rows) {
+        if let Some(field) = R::ragged(&self.builders, self.rows()) {
             panic!("column {field} was not filled with as many values as there are rows");
         }
     }
 
-    /// Begins to keep origins.
-    fn mix(&mut self) {
-        if !self.mixed {
-            self.mixed = true;
-            self.origins.clear();
-            self.origins.extend(0..self.rows as u32);
-        }
-    }
-
+    #[inline(never)]
     fn keep_origin(&mut self) {
+        if self.rows() == MAX_ROWS {
+            self.make_room();
+        }
         self.mix();
         self.origins.push(self.row);
     }
 
-    fn hand_over(&mut self, failures: &Failures) {
-        if self.rows != self.input_rows {
-            self.mix(); // without origins a batch has as many rows as the input
+    fn mix(&mut self) {
+        if self.same != MIXED {
+            self.origins.clear();
+            self.origins.extend(0..self.same);
+            self.same = MIXED;
         }
-        let origins: &[u32] = if self.mixed { &self.origins } else { &[] };
-        let body = self.builders.size() + (4 * origins.len()).next_multiple_of(8);
-        self.sink.begin(self.port, self.rows, R::Builders::COLUMNS, failures.rows(), body);
+    }
+
+    #[cold]
+    fn make_room(&mut self) {
+        if !self.once {
+            self.hand_over(&Failures::default());
+        }
+    }
+
+    fn hand_over(&mut self, failures: &Failures) {
+        let rows = self.rows();
+        if rows != self.input_rows {
+            self.mix(); // a batch without origins has as many rows as the input
+        }
+        let origins: &[u32] = if self.same == MIXED { &self.origins } else { &[] };
+        let body = self.builders.size() + padded(size_of_val(origins));
+        self.sink.begin(self.port, rows, R::Builders::COLUMNS, failures.rows(), body);
         self.builders.write(&mut self.sink);
-        if self.mixed {
+        if self.same == MIXED {
             self.sink.origins(origins);
         }
         host::emit(self.sink.finish());
         self.builders.clear();
-        self.rows = 0;
-        self.mixed = false;
+        self.same = 0;
     }
 
     #[cfg(not(target_family = "wasm"))]
@@ -210,7 +222,7 @@ impl<R: Row, const FORWARD: bool> Outputs for Output<R, FORWARD> {
         let reports = self.port == 0 && !failures.rows().is_empty();
         if reports || self.once {
             self.hand_over(failures);
-        } else if self.rows != 0 {
+        } else if self.rows() != 0 {
             self.hand_over(&Failures::default());
         }
     }

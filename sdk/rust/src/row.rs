@@ -74,6 +74,7 @@ impl<'a, R: Row> Batch<'a, R> {
         Ok(R::read(&self.columns, row))
     }
 
+    #[inline(never)]
     fn check(&self, row: usize) -> Result {
         match R::lacks(&self.columns, row) {
             Some(field) => Err(Error::new(format_args!("{field} is null, or something in it is"))),
@@ -125,7 +126,7 @@ impl Builder for () {
         0
     }
 
-    fn write(&self, _sink: &mut Sink) {}
+    fn write(&mut self, _sink: &mut Sink) {}
 
     fn clear(&mut self) {}
 }
@@ -261,8 +262,8 @@ macro_rules! row {
                     0 $(+ $crate::Builder::size(&self.$field))*
                 }
 
-                fn write(&self, sink: &mut $crate::__private::Sink) {
-                    $( $crate::Builder::write(&self.$field, sink); )*
+                fn write(&mut self, sink: &mut $crate::__private::Sink) {
+                    $( $crate::Builder::write(&mut self.$field, sink); )*
                 }
 
                 fn clear(&mut self) {

@@ -32,6 +32,7 @@ use crate::map::RunningMap;
 use crate::memory::{bytes, bytes_mut};
 use crate::wire::{ACCUMULATOR, CONFIG, Sink, Source};
 use crate::{Aggregate, Batch, Counter, Level, Map, Output, Result, Row, Timestamp, Value};
+use std::marker::PhantomData;
 use std::string::String;
 use std::vec::Vec;
 
@@ -43,13 +44,13 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    fn new(message: &[u8]) -> Self {
+    pub(crate) fn new(message: &[u8]) -> Self {
         let mut words = vec![0; message.len().div_ceil(8)];
         bytes_mut(&mut words)[..message.len()].copy_from_slice(message);
         Message { words, len: message.len() }
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &bytes(&self.words)[..self.len]
     }
 }
@@ -161,6 +162,12 @@ impl<M: Map> Run<M> {
         &self.failures
     }
 
+    /// The number of rows of each batch that was handed over.
+    #[cfg(test)]
+    pub(crate) fn batches(&self) -> Vec<usize> {
+        self.record.emitted.iter().map(|message| Source::new(message.bytes()).rows).collect()
+    }
+
     /// What was added to a counter.
     pub fn count(&self, counter: impl FnOnce(&M::Outputs) -> &Counter) -> i64 {
         let number = counter(&self.out).number();
@@ -174,15 +181,17 @@ impl<M: Map> Run<M> {
 }
 
 /// What came of the rows of one group, which an aggregate was given.
-pub struct Folded {
+pub struct Folded<A: Aggregate> {
     result: Message,
     failures: Vec<(usize, String)>,
+    aggregate: PhantomData<A>,
 }
 
-impl Folded {
-    /// The row of the group.
-    pub fn row<A: Aggregate>(&self) -> <A::Output as Row>::Of<'_> {
-        read::<A::Output>(self.result.bytes(), 0)
+impl<A: Aggregate> Folded<A> {
+    /// The rows that the aggregate made of the group.
+    pub fn rows(&self) -> Vec<<A::Output as Row>::Of<'_>> {
+        let rows = 0..Source::new(self.result.bytes()).rows;
+        rows.map(|row| read::<A::Output>(self.result.bytes(), row)).collect()
     }
 
     /// The rows that failed, with their messages.
@@ -195,7 +204,7 @@ impl Folded {
 pub fn fold<A: Aggregate>(
     config: <A::Config as Row>::Of<'_>,
     rows: &[<A::Input as Row>::Of<'_>],
-) -> Result<Folded> {
+) -> Result<Folded<A>> {
     fold_parts::<A>(config, rows, 1)
 }
 
@@ -204,7 +213,7 @@ pub fn fold<A: Aggregate>(
 pub fn fold_merged<A: Aggregate>(
     config: <A::Config as Row>::Of<'_>,
     rows: &[<A::Input as Row>::Of<'_>],
-) -> Result<Folded> {
+) -> Result<Folded<A>> {
     fold_parts::<A>(config, rows, rows.len().max(1))
 }
 
@@ -212,7 +221,7 @@ fn fold_parts<A: Aggregate>(
     config: <A::Config as Row>::Of<'_>,
     rows: &[<A::Input as Row>::Of<'_>],
     parts: usize,
-) -> Result<Folded> {
+) -> Result<Folded<A>> {
     recorder::take();
     let config = message::<A::Config>(CONFIG, std::slice::from_ref(&config));
     let mut running = RunningAggregate::<A>::open(config.bytes())?;
@@ -221,12 +230,12 @@ fn fold_parts<A: Aggregate>(
     for row in rows {
         A::Input::append(&mut builders, row.clone());
     }
-    let input = write(0, rows.len(), &builders, Some(&groups));
+    let input = write(0, rows.len(), &mut builders, Some(&groups));
     let mut nothing = <A::Accumulator as Value>::Builder::default();
     for _ in 0..parts {
         nothing.push_null();
     }
-    running.aggregate(0, input.bytes(), write(ACCUMULATOR, parts, &nothing, None).bytes());
+    running.aggregate(0, input.bytes(), write(ACCUMULATOR, parts, &mut nothing, None).bytes());
     let added = emitted_once();
     let failures = failures(std::slice::from_ref(&added));
     let mut parts = split::<A>(&added).into_iter();
@@ -236,7 +245,7 @@ fn fold_parts<A: Aggregate>(
         merged = emitted_once();
     }
     running.aggregate(2, merged.bytes(), &[]);
-    Ok(Folded { result: emitted_once(), failures })
+    Ok(Folded { result: emitted_once(), failures, aggregate: PhantomData })
 }
 
 /// Makes a message of one accumulator of each in a message.
@@ -250,7 +259,7 @@ fn split<A: Aggregate>(accumulators: &Message) -> Vec<Message> {
         } else {
             A::Accumulator::push(&mut builder, A::Accumulator::get(&column, row));
         }
-        write(ACCUMULATOR, 1, &builder, None)
+        write(ACCUMULATOR, 1, &mut builder, None)
     };
     (0..source.rows).map(one).collect()
 }
@@ -261,15 +270,15 @@ fn emitted_once() -> Message {
     emitted.remove(0)
 }
 
-fn message<R: Row>(schema: u32, rows: &[R::Of<'_>]) -> Message {
+pub(crate) fn message<R: Row>(schema: u32, rows: &[R::Of<'_>]) -> Message {
     let mut builders = R::Builders::default();
     for row in rows {
         R::append(&mut builders, row.clone());
     }
-    write(schema, rows.len(), &builders, None)
+    write(schema, rows.len(), &mut builders, None)
 }
 
-fn write<B: Builder>(schema: u32, rows: usize, builder: &B, groups: Option<&[u32]>) -> Message {
+fn write<B: Builder>(schema: u32, rows: usize, builder: &mut B, groups: Option<&[u32]>) -> Message {
     let mut sink = Sink::default();
     let groups_size = groups.map_or(0, |groups| size_of_val(groups).next_multiple_of(8));
     sink.begin(schema, rows, B::COLUMNS, &[], builder.size() + groups_size);

@@ -5,22 +5,22 @@ use wasmill::{Aggregate, Output, Result, bail};
 
 wasmill::row! {
     pub struct Sample {
-        x: Option<f64>,
+        pub x: Option<f64>,
     }
 }
 
 wasmill::row! {
     #[derive(Default)]
     pub struct Sum {
-        sum: f64,
-        count: i64,
+        pub sum: f64,
+        pub count: i64,
     }
 }
 
 wasmill::row! {
     pub struct Average {
-        mean: Option<f64>,
-        count: i64,
+        pub mean: Option<f64>,
+        pub count: i64,
     }
 }
 
@@ -63,13 +63,13 @@ impl Aggregate for Mean {
 
 wasmill::row! {
     pub struct Text<'a> {
-        s: Option<&'a str>,
+        pub s: Option<&'a str>,
     }
 }
 
 wasmill::row! {
     pub struct Winner<'a> {
-        longest: Option<&'a str>,
+        pub longest: Option<&'a str>,
     }
 }
 

@@ -5,23 +5,23 @@ use wasmill::{Counter, Decimal, EventTime, Forward, Level, List, Map, Output, Re
 
 wasmill::row! {
     pub struct Pair<'a> {
-        a: Option<i64>,
-        b: Option<&'a str>,
+        pub a: Option<i64>,
+        pub b: Option<&'a str>,
     }
 }
 
 wasmill::row! {
     pub struct All<'a> {
-        b: Option<bool>,
-        i: Option<i32>,
-        l: Option<i64>,
-        f: Option<f64>,
-        d: Option<Decimal<2>>,
-        s: Option<&'a str>,
-        y: Option<&'a [u8]>,
-        t: Option<Timestamp>,
-        ls: Option<List<'a, Option<&'static str>>>,
-        st: Option<Pair<'a>>,
+        pub b: Option<bool>,
+        pub i: Option<i32>,
+        pub l: Option<i64>,
+        pub f: Option<f64>,
+        pub d: Option<Decimal<2>>,
+        pub s: Option<&'a str>,
+        pub y: Option<&'a [u8]>,
+        pub t: Option<Timestamp>,
+        pub ls: Option<List<'a, Option<&'static str>>>,
+        pub st: Option<Pair<'a>>,
     }
 }
 
@@ -46,29 +46,29 @@ impl Map for Everything {
 
 wasmill::row! {
     pub struct Text<'a> {
-        text: &'a str,
+        pub text: &'a str,
     }
 }
 
 wasmill::row! {
     pub struct Word<'a> {
-        word: &'a str,
+        pub word: &'a str,
         /// The number of the word in its row, from 0.
-        index: i32,
+        pub index: i32,
     }
 }
 
 wasmill::row! {
     pub struct SplitConfig {
         /// What lies between two words.
-        separator: String = " ",
+        pub separator: String = " ",
     }
 }
 
 wasmill::outputs! {
     pub struct Words {
-        main: Forward<Word<'static>>,
-        words: Counter,
+        pub main: Forward<Word<'static>>,
+        pub words: Counter,
     }
 }
 
@@ -99,14 +99,14 @@ impl Map for Split {
 
 wasmill::row! {
     pub struct Number {
-        n: Option<i64>,
+        pub n: Option<i64>,
     }
 }
 
 wasmill::outputs! {
     pub struct Routes {
-        even: Output<Number>,
-        odd: Output<Number>,
+        pub even: Output<Number>,
+        pub odd: Output<Number>,
     }
 }
 
@@ -136,15 +136,15 @@ impl Map for Route {
 
 wasmill::row! {
     pub struct Timed {
-        n: Option<i64>,
-        time: EventTime,
+        pub n: Option<i64>,
+        pub time: EventTime,
     }
 }
 
 wasmill::row! {
     pub struct ShiftConfig {
         /// Microseconds that are added.
-        by: i64,
+        pub by: i64,
     }
 }
 
@@ -171,7 +171,7 @@ impl Map for Shift {
 
 wasmill::row! {
     pub struct RefuseConfig {
-        limit: i64,
+        pub limit: i64,
     }
 }
 
@@ -199,7 +199,7 @@ impl Map for Refuse {
 
 wasmill::row! {
     pub struct Lucky {
-        n: i64,
+        pub n: i64,
     }
 }
 
@@ -225,8 +225,8 @@ impl Map for Crash {
 
 wasmill::row! {
     pub struct Line<'a> {
-        level: i32,
-        text: &'a str,
+        pub level: i32,
+        pub text: &'a str,
     }
 }
 

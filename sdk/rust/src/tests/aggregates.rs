@@ -1,0 +1,35 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+use super::conformance::aggregates::{Average, Longest, Mean, Sample, Text, Winner};
+use crate::testing::{fold, fold_merged};
+
+#[test]
+fn rows_of_a_group_are_folded() {
+    let rows = [Some(1.0), None, Some(-3.0), Some(2.0)].map(|x| Sample { x });
+    for folded in [fold::<Mean>((), &rows), fold_merged::<Mean>((), &rows)] {
+        let folded = folded.expect("it opens");
+        assert_eq!(folded.rows(), [Average { mean: Some(1.5), count: 2 }]);
+        assert_eq!(folded.failures(), [(2, "x is negative".to_string())]);
+    }
+}
+
+#[test]
+fn a_group_may_have_no_rows() {
+    let folded = fold::<Mean>((), &[]).expect("it opens");
+    assert_eq!(folded.rows(), [Average { mean: None, count: 0 }]);
+}
+
+#[test]
+fn an_accumulator_may_borrow_from_its_rows() {
+    for (rows, longest) in [
+        (&[Some("a"), Some("cc"), None, Some("bb"), Some("")][..], Some("cc")),
+        (&[None, Some("")], Some("")),
+        (&[None, None], None),
+    ] {
+        let rows: Vec<_> = rows.iter().map(|&s| Text { s }).collect();
+        for folded in [fold::<Longest>((), &rows), fold_merged::<Longest>((), &rows)] {
+            assert_eq!(folded.expect("it opens").rows(), [Winner { longest }]);
+        }
+    }
+}
