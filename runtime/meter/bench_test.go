@@ -103,6 +103,18 @@ var kernels = []struct {
 	}},
 	{"copy-64-bytes", 1_000, func() []byte { return copies(64) }},
 	{"copy-64-KiB", 10, func() []byte { return copies(65536) }},
+	{"fill-16-MiB", 1, func() []byte {
+		var b moduletest.Builder
+		b.Memory(1024, 1024)
+		b.Func("run", "i32 -> i64", "", "i32.const 0 local.get 0 i32.const 16777216 memory.fill i64.const 0")
+		return b.Bytes()
+	}},
+	{"copy-16-MiB", 1, func() []byte {
+		var b moduletest.Builder
+		b.Memory(1024, 1024)
+		b.Func("run", "i32 -> i64", "", "i32.const 33554432 i32.const 0 i32.const 16777216 memory.copy i64.const 0")
+		return b.Bytes()
+	}},
 }
 
 func copies(size int) []byte {

@@ -62,24 +62,24 @@ var endless = []struct {
 		b.Func("", "->", "", "")
 		b.Func("run", "->", "", "loop void "+strings.Repeat("call 0 ", 10)+"br 0 end")
 	}},
-	{"memory.fill without a loop", false, 1 << 22, func(b *moduletest.Builder) {
+	{"memory.fill without a loop", false, 1 << 24, func(b *moduletest.Builder) {
 		b.Memory(1024, 1024)
 		b.Func("run", "->", "", strings.Repeat("i32.const 0 i32.const 1 i32.const 67108864 memory.fill ", 50))
 	}},
-	{"memory.fill of a constant length", false, 30_000, func(b *moduletest.Builder) {
+	{"memory.fill of a constant length", false, 110_000, func(b *moduletest.Builder) {
 		b.Memory(1, 1)
 		b.Func("run", "->", "", "loop void "+strings.Repeat("i32.const 0 i32.const 1 i32.const 4096 memory.fill ", 100)+"br 0 end")
 	}},
-	{"memory.copy", false, 1 << 22, func(b *moduletest.Builder) {
+	{"memory.copy", false, 1 << 24, func(b *moduletest.Builder) {
 		b.Memory(1024, 1024)
 		b.Func("run", "->", "", "loop void i32.const 0 i32.const 1 i32.const 67108863 memory.copy br 0 end")
 	}},
-	{"memory.init", false, 10_000, func(b *moduletest.Builder) {
+	{"memory.init", false, 16_000, func(b *moduletest.Builder) {
 		b.Memory(1, 1)
 		b.PassiveData(strings.Repeat("x", 60_000))
 		b.Func("run", "->", "", "loop void i32.const 0 i32.const 0 i32.const 60000 memory.init 0 br 0 end")
 	}},
-	{"memory.grow", false, 10_000, func(b *moduletest.Builder) {
+	{"memory.grow", false, 17_000, func(b *moduletest.Builder) {
 		b.Memory(1, -1)
 		b.Func("run", "->", "", "loop void i32.const 1 memory.grow drop br 0 end")
 	}},
@@ -87,15 +87,15 @@ var endless = []struct {
 		b.Table(1, -1)
 		b.Func("run", "->", "", "loop void ref.null funcref i32.const 1 table.grow drop br 0 end")
 	}},
-	{"table.grow by a lot", false, 600_000, func(b *moduletest.Builder) {
+	{"table.grow by a lot", false, 2_100_000, func(b *moduletest.Builder) {
 		b.Table(1, -1)
 		b.Func("run", "->", "", "loop void ref.null funcref i32.const 1000000000 table.grow drop ref.null funcref i32.const 999 table.grow drop br 0 end")
 	}},
-	{"table.fill", false, 600_000, func(b *moduletest.Builder) {
+	{"table.fill", false, 2_100_000, func(b *moduletest.Builder) {
 		b.Table(999_999, -1)
 		b.Func("run", "->", "", "loop void i32.const 0 ref.null funcref i32.const 999999 table.fill br 0 end")
 	}},
-	{"table.copy", false, 600_000, func(b *moduletest.Builder) {
+	{"table.copy", false, 2_100_000, func(b *moduletest.Builder) {
 		b.Table(999_999, -1)
 		b.Func("run", "->", "", "loop void i32.const 0 i32.const 1 i32.const 999998 table.copy br 0 end")
 	}},

@@ -74,7 +74,7 @@ func TestFuelIsTheSumOfTheRule(t *testing.T) {
 		{"an empty function costs the least charge", "->", "", "", nil, 1},
 		{"a straight line is the sum of its instructions", "-> i32", "", `
 			i32.const 7  i32.const 2  i32.div_u  i32.const 1  i32.add
-			i32.const 8  i32.load  i32.add`, nil, 10 + 1 + 2 + 1},
+			i32.const 8  i32.load  i32.add`, nil, 12 + 1 + 2 + 1},
 		{"a loop is charged by the round, its entry and its exit apart", "i32 ->", "", `
 			loop void
 				local.get 0  i32.const 1  i32.sub  local.tee 0  br_if 0
@@ -96,7 +96,7 @@ func TestFuelIsTheSumOfTheRule(t *testing.T) {
 			local.get 0
 			if void
 				i32.const 9  i32.const 7  i32.div_s  i32.const 3  i32.div_s  i32.const 3  i32.div_s  i32.const 3  i32.div_s  drop
-			end`, []uint64{1}, 1 + 40},
+			end`, []uint64{1}, 1 + 48},
 		{"each arm of a br_table is a region", "i32 -> i32", "", `
 			block void block void
 				local.get 0  br_table 0,1
@@ -105,13 +105,13 @@ func TestFuelIsTheSumOfTheRule(t *testing.T) {
 			end
 			i32.const 1  i32.const 1  i32.add`, []uint64{1}, 4 + 1},
 		{"a short fill of constant length is part of its region", "->", "", `
-			i32.const 0  i32.const 1  i32.const 640  memory.fill`, nil, 20 + 640/16},
+			i32.const 0  i32.const 1  i32.const 640  memory.fill`, nil, 12 + 640/4},
 		{"a fill is charged by the operand's bytes", "i32 ->", "", `
-			i32.const 0  i32.const 1  local.get 0  memory.fill`, []uint64{6400}, 20 + 6400/16},
+			i32.const 0  i32.const 1  local.get 0  memory.fill`, []uint64{6400}, 12 + 6400/4},
 		{"memory.grow is charged by the page", "i32 ->", "", `
-			local.get 0  memory.grow  drop`, []uint64{3}, 200 + 3*4096},
+			local.get 0  memory.grow  drop`, []uint64{3}, 120 + 3*65536/4},
 		{"growing by more than there may be is not charged by the page", "i32 -> i32", "", `
-			local.get 0  memory.grow`, []uint64{1<<32 - 1}, 200},
+			local.get 0  memory.grow`, []uint64{1<<32 - 1}, 120},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var b moduletest.Builder
@@ -144,7 +144,7 @@ func TestCallersPayForLeaves(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Two calls with one parameter and one result each, two divisions, one addition.
-	if got, want := g.spent(t, 9), int64(2*(8+2)+2*10+1); got != want {
+	if got, want := g.spent(t, 9), int64(2*(8+2)+2*12+1); got != want {
 		t.Errorf("%d units, want %d", got, want)
 	}
 }
