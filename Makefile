@@ -17,7 +17,7 @@ help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build wasmill and its first example with nothing but Go, and run it
-	cd examples/flights && $(wasip1) go build -buildmode=c-shared -o flights.wasm ./operator
+	$(wasip1) go build -buildmode=c-shared -o examples/flights/movements.wasm ./examples/flights/go
 	bin/wasmill run examples/flights/pipeline.yaml
 
 build: ## build bin/wasmill
