@@ -172,13 +172,6 @@ func file(t *testing.T, name string, want []byte) []byte {
 	return got
 }
 
-// encode returns the bytes of m as a guest is given them.
-func encode(m *batch.Message) []byte {
-	words := make([]uint64, m.Size()/8)
-	dst := make([]byte, 8*len(words))
-	return dst[:m.Encode(dst)]
-}
-
 func TestGoldenBatchesAreWhatTheHostWritesAndReads(t *testing.T) {
 	for _, g := range goldens() {
 		data := file(t, "batch-"+g.name+".bin", encode(g.message(&batch.Pool{})))

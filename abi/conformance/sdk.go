@@ -1,0 +1,209 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/wasmill/wasmill/abi"
+	"github.com/wasmill/wasmill/abi/describe"
+	"github.com/wasmill/wasmill/abi/internal/rows"
+)
+
+// RunSDK checks what Run does, and that the module holds the operators of README.md, which do what
+// it says, row by row. An operator that is declared otherwise is not driven.
+func RunSDK(ctx context.Context, factory Factory) *Report {
+	m := &module{factory: factory, report: &Report{}}
+	if !m.run(ctx) {
+		return m.report
+	}
+	declared := map[string]bool{} // operators that are declared as they should be; rows fit no others
+	want := Operators()
+	for i := range want.Operators {
+		name := want.Operators[i].Name
+		_, op := m.description.Operator(name)
+		err := sameOperator(op, &want.Operators[i])
+		m.report.add(name+": is declared as README.md says", err)
+		declared[name] = err == nil
+	}
+	for _, c := range mapCases() {
+		if declared[c.operator] {
+			m.report.add(c.operator+": "+c.name, m.mapCase(ctx, &c))
+		}
+	}
+	for _, c := range aggregateCases() {
+		if declared[c.operator] {
+			m.report.add(c.operator+": "+c.name, m.aggregateCase(ctx, &c))
+		}
+	}
+	return m.report
+}
+
+// sameOperator compares declarations, but for what is written for people.
+func sameOperator(got, want *describe.Operator) error {
+	if got == nil {
+		return fmt.Errorf("the module has no such operator")
+	}
+	return output(declaration(got)).differs(declaration(want))
+}
+
+// declaration writes what an operator declares, a line each.
+func declaration(op *describe.Operator) []string {
+	lines := output{fmt.Sprintf("%s %q", op.Kind, op.Name)}
+	for i := range op.Inputs {
+		lines.addf("input %s", portText(&op.Inputs[i]))
+	}
+	for i := range op.Outputs {
+		lines.addf("output %s", portText(&op.Outputs[i]))
+	}
+	for i := range op.Config {
+		lines.addf("configuration %s, by default %q", fieldText(&op.Config[i]), op.Config[i].Default)
+	}
+	if op.Accumulator != nil {
+		lines.addf("accumulator %s", op.Accumulator.TypeString())
+	}
+	for _, name := range op.Counters {
+		lines.addf("counter %s", name)
+	}
+	return lines
+}
+
+func portText(p *describe.Port) string {
+	parts := make([]string, len(p.Fields))
+	for i := range p.Fields {
+		parts[i] = fieldText(&p.Fields[i])
+	}
+	text := fmt.Sprintf("%q {%s}", p.Name, strings.Join(parts, ", "))
+	if p.Forward {
+		text += " forward"
+	}
+	if p.Time {
+		text += " time"
+	}
+	return text
+}
+
+func fieldText(f *abi.Field) string {
+	text := f.Name + ": " + f.TypeString()
+	if f.Required {
+		text += " required"
+	}
+	return text
+}
+
+// mapCase is a batch for a map, and what must come of it.
+type mapCase struct {
+	operator string
+	name     string
+	config   rows.Row // nil for defaults
+	input    input
+	want     output
+	refuses  string // what open must fail with, instead
+	panics   string // what the message of the panic must hold, instead
+}
+
+func (m *module) mapCase(ctx context.Context, c *mapCase) error {
+	number, op := m.description.Operator(c.operator)
+	config := c.config
+	if config == nil {
+		var err error
+		if config, err = configuration(op.Config); err != nil {
+			return err
+		}
+	}
+	s, err := m.open(ctx, number, config)
+	if c.refuses != "" {
+		return failsWith(err, abi.FailError, c.refuses)
+	}
+	if err != nil {
+		return fmt.Errorf("open: %w", err)
+	}
+	got, err := s.process(ctx, &c.input)
+	if c.panics != "" {
+		return errors.Join(failsWith(err, abi.FailPanic, c.panics), s.guest.Close(ctx))
+	}
+	if err == nil {
+		err = got.differs(c.want)
+	}
+	return errors.Join(err, s.guest.Close(ctx))
+}
+
+// failsWith checks the error of a call that must fail. What a guest refuses, it says in its own
+// words; around what a panic says, a language may say more.
+func failsWith(err error, kind abi.FailKind, message string) error {
+	var f *Failed
+	switch {
+	case err == nil:
+		return fmt.Errorf("it returned as if all were well instead of failing with %q", message)
+	case !errors.As(err, &f):
+		return fmt.Errorf("it ended otherwise than by failing with %q: %w", message, err)
+	case f.Kind != kind:
+		return fmt.Errorf("it failed with kind %d instead of %d: %w", f.Kind, kind, err)
+	case kind == abi.FailError && f.Message != message, !strings.Contains(f.Message, message):
+		return fmt.Errorf("it failed with %q instead of %q", f.Message, message)
+	}
+	return nil
+}
+
+// aggregateCase is inputs for an aggregate, each added to accumulators of its own that had no row,
+// or in turn to the same ones, and what must come of it.
+type aggregateCase struct {
+	operator string
+	name     string
+	groups   int
+	inputs   []input
+	want     output // what adding said, then each group's result
+}
+
+// aggregateCase adds the inputs in turn, and then each to fresh accumulators that are merged from
+// the left and from the right: all three have the same results.
+func (m *module) aggregateCase(ctx context.Context, c *aggregateCase) error {
+	number, _ := m.description.Operator(c.operator)
+	return m.session(ctx, number, rows.Row{}, func(s *session) error {
+		none := make([]rows.Row, c.groups)
+		for i := range none {
+			none[i] = rows.Row{nil}
+		}
+		inTurn, merged := none, none
+		var said output
+		parts := make([][]rows.Row, len(c.inputs))
+		for i := range c.inputs {
+			var out output
+			var err error
+			if inTurn, out, err = s.add(ctx, &c.inputs[i], inTurn); err != nil {
+				return fmt.Errorf("add: %w", err)
+			}
+			said = append(said, out...)
+			if parts[i], _, err = s.add(ctx, &c.inputs[i], none); err != nil {
+				return fmt.Errorf("add: %w", err)
+			}
+			if merged, err = s.merge(ctx, merged, parts[i]); err != nil {
+				return fmt.Errorf("merge: %w", err)
+			}
+		}
+		right := none
+		for i := len(parts) - 1; i >= 0; i-- {
+			var err error
+			if right, err = s.merge(ctx, parts[i], right); err != nil {
+				return fmt.Errorf("merge: %w", err)
+			}
+		}
+		for _, way := range []struct {
+			name string
+			accs []rows.Row
+		}{{"added in turn", inTurn}, {"merged from the left", merged}, {"merged from the right", right}} {
+			results, err := s.result(ctx, way.accs)
+			if err != nil {
+				return fmt.Errorf("result: %w", err)
+			}
+			if err := append(said[:len(said):len(said)], results...).differs(c.want); err != nil {
+				return fmt.Errorf("%s: %w", way.name, err)
+			}
+		}
+		return nil
+	})
+}
