@@ -1,0 +1,246 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wasmill/wasmill/abi"
+	"github.com/wasmill/wasmill/abi/batch"
+)
+
+func schema() *abi.Schema {
+	return &abi.Schema{Fields: []abi.Field{{Name: "key", Type: abi.String}, {Name: "n", Type: abi.Int64}}}
+}
+
+func numbers(pool *batch.Pool, from, to int) *batch.Batch {
+	b := pool.NewBuilder(schema())
+	for n := from; n < to; n++ {
+		b.Column(0).AppendString(fmt.Sprint("key ", n%97))
+		b.Column(1).AppendInt64(int64(n))
+		b.EndRow()
+	}
+	return b.Finish()
+}
+
+// Producers on their own goroutines, one consumer: each channel arrives whole and in order, and
+// never more waits in a channel than it may hold.
+func TestInboxKeepsTheOrderOfEachChannelUnderLoad(t *testing.T) {
+	const channels, elements = 5, 2000
+	in := NewInbox(channels)
+	var producers sync.WaitGroup
+	for ch := range channels {
+		producers.Go(func() {
+			for n := range elements {
+				if err := in.Put(t.Context(), ch, Element{Kind: Watermark, Mark: abi.EventTime(n)}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	next := make([]abi.EventTime, channels)
+	for range channels * elements {
+		ch, e, ok := in.Get(t.Context(), time.Time{})
+		if !ok || e.Mark != next[ch] {
+			t.Fatalf("channel %d gave %d (%v), should be %d", ch, e.Mark, ok, next[ch])
+		}
+		next[ch]++
+		in.mu.Lock()
+		for i := range in.channels {
+			if n := len(in.channels[i].queue); n > channelElements {
+				t.Fatalf("%d elements wait in channel %d; %d may", n, i, channelElements)
+			}
+		}
+		in.mu.Unlock()
+	}
+	producers.Wait()
+}
+
+func TestFullChannelHoldsItsSenderBackUntilItIsReadOrCancelled(t *testing.T) {
+	in := NewInbox(2)
+	pool := &batch.Pool{}
+	sent := 0
+	ctx, cancel := context.WithCancelCause(t.Context())
+	full := errors.New("full for good")
+	done := make(chan error)
+	go func() {
+		for {
+			if err := in.Put(ctx, 0, Element{Kind: Rows, Batch: numbers(pool, 0, 30_000)}); err != nil {
+				done <- err
+				return
+			}
+			sent++
+		}
+	}()
+	select {
+	case <-done:
+		t.Fatal("the sender ended")
+	case <-time.After(20 * time.Millisecond):
+	}
+	if err := in.Put(t.Context(), 1, Element{Kind: End}); err != nil {
+		t.Fatal("a full channel holds back another one")
+	}
+	cancel(full)
+	if err := <-done; !errors.Is(err, full) || sent == 0 || sent > channelElements {
+		t.Fatalf("after %d batches: %v", sent, err)
+	}
+	in.Drain()
+}
+
+func TestGetReturnsAtTheDeadline(t *testing.T) {
+	in := NewInbox(1)
+	if _, _, ok := in.Get(t.Context(), time.Now().Add(time.Millisecond)); ok {
+		t.Fatal("an empty inbox gave something")
+	}
+}
+
+// drained reads all that waits in an inbox.
+func drained(t *testing.T, in *Inbox) (rows []int64, marks []abi.EventTime, order string) {
+	t.Helper()
+	for {
+		_, e, ok := in.take()
+		if !ok {
+			return rows, marks, order
+		}
+		switch e.Kind {
+		case Rows:
+			rows = append(rows, e.Batch.Columns[1].Int64s()...)
+			order += "r"
+			e.Batch.Release()
+		case Watermark:
+			marks = append(marks, e.Mark)
+			order += "w"
+		case Idle:
+			order += "i"
+		case End:
+			order += "e"
+		}
+	}
+}
+
+func hash(n, rows int) (*Hash, []*Inbox) {
+	var inboxes []*Inbox
+	var targets []Target
+	for range n {
+		in := NewInbox(1)
+		inboxes = append(inboxes, in)
+		targets = append(targets, Target{Inbox: in})
+	}
+	return NewHash(HashOptions{
+		Targets: targets, Key: []int{0}, Schema: schema(), Pool: &batch.Pool{}, Rows: rows, Bytes: 1 << 20,
+		Latency: time.Second, Now: time.Now,
+	}), inboxes
+}
+
+func TestHashSendsEachKeyToTheOwnerOfItsGroupInOrder(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 7} {
+		h, inboxes := hash(n, 64)
+		pool := &batch.Pool{}
+		for from := 0; from < 1000; from += 250 {
+			if err := h.Send(t.Context(), numbers(pool, from, from+250)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := h.End(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		total := 0
+		for subtask, in := range inboxes {
+			rows, _, _ := drained(t, in)
+			total += len(rows)
+			if !slices.IsSorted(rows) {
+				t.Fatalf("%d subtasks: rows of %d are out of order", n, subtask)
+			}
+			for _, row := range rows {
+				one := numbers(pool, int(row), int(row)+1)
+				if got := Subtask(KeyGroup(batch.AppendValue(nil, &one.Columns[0], 0)), n); got != subtask {
+					t.Fatalf("%d subtasks: row %d came to %d, its key belongs to %d", n, row, subtask, got)
+				}
+			}
+		}
+		if total != 1000 {
+			t.Fatalf("%d subtasks: %d rows of 1000 arrived", n, total)
+		}
+	}
+}
+
+func TestWatermarkStaysBehindTheRowsThatAreHeld(t *testing.T) {
+	h, inboxes := hash(2, 1000)
+	pool := &batch.Pool{}
+	for _, step := range []error{
+		h.Send(t.Context(), numbers(pool, 0, 10)),
+		h.Watermark(t.Context(), 5),
+		h.Watermark(t.Context(), 6),
+	} {
+		if step != nil {
+			t.Fatal(step)
+		}
+	}
+	for i, in := range inboxes {
+		if rows, marks, _ := drained(t, in); len(rows)+len(marks) != 0 {
+			t.Fatalf("target %d has %v and %v before its batch is full", i, rows, marks)
+		}
+	}
+	if h.Deadline().IsZero() {
+		t.Fatal("rows are held and there is no deadline")
+	}
+	if err := h.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i, in := range inboxes {
+		if rows, marks, order := drained(t, in); len(rows) == 0 || !slices.Equal(marks, []abi.EventTime{6}) || order != "rw" {
+			t.Fatalf("target %d got rows %v, watermarks %v, in the order %q", i, rows, marks, order)
+		}
+	}
+	if !h.Deadline().IsZero() {
+		t.Fatal("nothing is held and there is a deadline")
+	}
+	for _, step := range []error{h.Watermark(t.Context(), 7), h.Idle(t.Context()), h.End(t.Context())} {
+		if step != nil {
+			t.Fatal(step)
+		}
+	}
+	if _, _, order := drained(t, inboxes[1]); order != "wie" {
+		t.Fatalf("the order is %q", order)
+	}
+}
+
+func TestSubtasksShareTheKeyGroupsEvenly(t *testing.T) {
+	for n := 1; n <= KeyGroups; n++ {
+		owned := make([]int, n)
+		last := 0
+		for g := range KeyGroups {
+			s := Subtask(g, n)
+			if s < last || s >= n {
+				t.Fatalf("of %d subtasks, group %d belongs to %d after %d", n, g, s, last)
+			}
+			last = s
+			owned[s]++
+		}
+		if slices.Max(owned)-slices.Min(owned) > 1 {
+			t.Fatalf("%d subtasks own %v groups", n, owned)
+		}
+	}
+}
+
+func BenchmarkHash(b *testing.B) {
+	h, inboxes := hash(2, 1024)
+	in := numbers(&batch.Pool{}, 0, 1024)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := h.Send(b.Context(), in.Retain()); err != nil {
+			b.Fatal(err)
+		}
+		for _, inbox := range inboxes {
+			inbox.Drain()
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1024, "ns/row")
+}
