@@ -278,7 +278,12 @@ pub(crate) fn message<R: Row>(schema: u32, rows: &[R::Of<'_>]) -> Message {
     write(schema, rows.len(), &mut builders, None)
 }
 
-fn write<B: Builder>(schema: u32, rows: usize, builder: &mut B, groups: Option<&[u32]>) -> Message {
+pub(crate) fn write<B: Builder>(
+    schema: u32,
+    rows: usize,
+    builder: &mut B,
+    groups: Option<&[u32]>,
+) -> Message {
     let mut sink = Sink::default();
     let groups_size = groups.map_or(0, |groups| size_of_val(groups).next_multiple_of(8));
     sink.begin(schema, rows, B::COLUMNS, &[], builder.size() + groups_size);

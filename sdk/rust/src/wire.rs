@@ -112,12 +112,12 @@ impl<'a> Source<'a> {
 
     /// The event times of the rows.
     pub fn times<T: Plain>(&self) -> &'a [T] {
-        self.per_row(4).expect("the batch has no event times")
+        self.required_per_row(4, "event times")
     }
 
     /// The number of each row's accumulator.
     pub fn groups(&self) -> &'a [u32] {
-        self.per_row(7).expect("the batch has no groups")
+        self.required_per_row(7, "groups")
     }
 
     /// Failed rows with their messages.
@@ -132,6 +132,14 @@ impl<'a> Source<'a> {
     /// For each row the row of the input that it came from, where the message says.
     pub fn origins(&self) -> Option<&'a [u32]> {
         self.per_row(6)
+    }
+
+    fn required_per_row<T: Plain>(&self, field: usize, what: &str) -> &'a [T] {
+        match self.per_row(field) {
+            Some(values) => values,
+            None if self.rows == 0 => &[],
+            None => panic!("the batch has no {what}"),
+        }
     }
 
     fn per_row<T: Plain>(&self, field: usize) -> Option<&'a [T]> {

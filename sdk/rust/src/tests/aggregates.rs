@@ -1,8 +1,12 @@
 // Copyright The wasmill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-use super::conformance::aggregates::{Average, Longest, Mean, Sample, Text, Winner};
-use crate::testing::{fold, fold_merged};
+use super::conformance::aggregates::{Average, Longest, Mean, Sample, Sum, Text, Winner};
+use crate::Value;
+use crate::aggregate::RunningAggregate;
+use crate::guest::Running;
+use crate::testing::{fold, fold_merged, message, recorder, write};
+use crate::wire::{ACCUMULATOR, CONFIG, Source};
 
 #[test]
 fn rows_of_a_group_are_folded() {
@@ -18,6 +22,15 @@ fn rows_of_a_group_are_folded() {
 fn a_group_may_have_no_rows() {
     let folded = fold::<Mean>((), &[]).expect("it opens");
     assert_eq!(folded.rows(), [Average { mean: None, count: 0 }]);
+}
+
+#[test]
+fn a_batch_of_no_rows_needs_no_groups() {
+    let mut mean = RunningAggregate::<Mean>::open(message::<()>(CONFIG, &[()]).bytes()).expect("it opens");
+    let rows = message::<Sample>(0, &[]);
+    let accumulators = write(ACCUMULATOR, 0, &mut <Sum as Value>::Builder::default(), None);
+    mean.aggregate(0, rows.bytes(), accumulators.bytes());
+    assert_eq!(Source::new(recorder::take().emitted[0].bytes()).rows, 0);
 }
 
 #[test]
