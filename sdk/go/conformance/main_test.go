@@ -9,6 +9,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,8 +75,11 @@ func TestEverythingPassesThroughUnchanged(t *testing.T) {
 	}, {
 		B: some(false), S: some(""), Y: some([]byte{}), Ls: some([]wasmill.Null[string]{}), St: some(Pair{B: some("b")}),
 	}}
-	for len(rows) < 1000 { // several chunks, of which the last is not whole
-		rows = append(rows, rows[len(rows)%3])
+	for n := int64(0); len(rows) < 1000; n++ { // several chunks, of which the last is not whole
+		r := rows[n%3]
+		r.L, r.S = some(n), some(strings.Repeat("x", int(n)))
+		r.Ls = some(slices.Repeat([]wasmill.Null[string]{r.S}, int(n)%4))
+		rows = append(rows, r)
 	}
 	got := wasmilltest.Rows[Values](wasmilltest.Map(op, rows...), "")
 	if len(got) != len(rows) {

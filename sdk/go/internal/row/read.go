@@ -175,39 +175,51 @@ func (n *Node) readBytes(b *wire.Batch, c wire.Column, s span) {
 	}
 }
 
+// readList reads the items of all rows together with those of the first ones: rows that have been
+// read before refer to them until the next batch.
 func (n *Node) readList(b *wire.Batch, c wire.Column, s span) {
 	if s.n == 0 {
 		return
 	}
-	offsets := b.Offsets(c)[s.at : s.at+s.n+1]
-	first, last := int(offsets[0]), int(offsets[s.n])
-	if n.items == nil || last-first > n.room {
-		n.room = max(last-first, 2*n.room, 64)
-		n.items = unsafe.Pointer(reflect.MakeSlice(n.slice, n.room, n.room).Index(0).UnsafeAddr())
+	offsets := b.Offsets(c)
+	if s.at == 0 {
+		n.readItems(b, int(offsets[c.Rows]), s.bad != nil)
 	}
-	items := span{at: first, n: last - first, base: n.items, stride: n.stride}
-	item := n.children[0]
-	if s.bad != nil && item.strict(b) {
-		items.bad = cleared(&n.bad, items.n)
-	}
-	item.read(b, items)
-	validity, off := b.Validity(c), n.offset
-	for i := range s.n {
-		begin, end := int(offsets[i])-first, int(offsets[i+1])-first
-		*(*slice)(unsafe.Add(s.base, off)) = slice{unsafe.Add(n.items, uintptr(begin)*n.stride), end - begin, end - begin}
-		if begin == end {
-			*(*slice)(unsafe.Add(s.base, off)) = slice{data: n.items}
+	offsets = offsets[s.at : s.at+s.n+1]
+	off, begin := n.offset, uintptr(offsets[0])
+	for _, end := range offsets[1:] {
+		list := slice{data: n.items} // not behind the last item, where something else may lie
+		if items := int(end) - int(begin); items > 0 {
+			list = slice{unsafe.Add(n.items, begin*n.stride), items, items}
 		}
+		*(*slice)(unsafe.Add(s.base, off)) = list
+		begin = uintptr(end)
 		off += s.stride
-		if items.bad == nil || validity != nil && !bit(validity, s.at+i) {
-			continue
-		}
-		for _, bad := range items.bad[begin:end] {
-			if bad != nil {
+	}
+	if s.bad == nil {
+		return
+	}
+	validity := b.Validity(c)
+	for i := range s.n {
+		for _, bad := range n.bad[offsets[i]:offsets[i+1]] {
+			if bad != nil && (validity == nil || bit(validity, s.at+i)) {
 				s.bad[i] = bad
 			}
 		}
 	}
+}
+
+// readItems reads all items of a list column.
+func (n *Node) readItems(b *wire.Batch, count int, strict bool) {
+	if n.items == nil || count > n.room {
+		n.room = max(count, 2*n.room, 64)
+		n.items = unsafe.Pointer(reflect.MakeSlice(n.slice, n.room, n.room).Index(0).UnsafeAddr())
+	}
+	items := span{n: count, base: n.items, stride: n.stride}
+	if strict {
+		items.bad = cleared(&n.bad, count)
+	}
+	n.children[0].read(b, items)
 }
 
 func (n *Node) readStruct(b *wire.Batch, c wire.Column, s span) {
