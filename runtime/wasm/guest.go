@@ -16,7 +16,7 @@ import (
 )
 
 // surroundings are what a guest sees of the outside. The zero value is for asking a module what it
-// holds: its time is 0, its log goes nowhere.
+// holds: its log goes nowhere.
 type surroundings struct {
 	pool     *batch.Pool
 	now      func() time.Time
@@ -62,7 +62,7 @@ func (m *Module) instantiate(ctx context.Context, s surroundings) (*guest, error
 		s.pool = &batch.Pool{}
 	}
 	if s.now == nil {
-		s.now = func() time.Time { return time.Unix(0, 0) }
+		s.now = clockAtOne
 	}
 	if s.logs == nil {
 		s.logs = newLogs(nil, s.now, &m.engine.opts.Limits)
@@ -86,6 +86,9 @@ func (m *Module) instantiate(ctx context.Context, s surroundings) (*guest, error
 	}
 	return g, nil
 }
+
+// clockAtOne is the time of guests that no job runs.
+func clockAtOne() time.Time { return time.Unix(1, 0) }
 
 // call calls a function of the guest. Batches may be emitted where schema is not nil; they are in
 // g.emitted afterwards, and whoever called owns them. An error means that the instance is spent.
@@ -149,6 +152,22 @@ func (g *guest) describe(ctx context.Context) (*describe.Module, error) {
 	if err := g.checkVersion(ctx); err != nil {
 		return nil, err
 	}
+	text, err := g.description(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, err := describe.Parse(text)
+	if err != nil {
+		return nil, &breach{err}
+	}
+	if m.ABI != abi.Version {
+		return nil, breachf("its description is of version %d of the contract, its %s says %d", m.ABI, abi.ExportVersion, abi.Version)
+	}
+	return m, nil
+}
+
+// description returns the bytes of the description, which are valid until the next call.
+func (g *guest) description(ctx context.Context) ([]byte, error) {
 	where, err := g.call(ctx, g.in.Function(abi.ExportDescribe), abi.ExportDescribe, nil)
 	if err != nil {
 		return nil, err
@@ -162,14 +181,7 @@ func (g *guest) describe(ctx context.Context) (*describe.Module, error) {
 		return nil, breachf("%s returns bytes %d to %d of a memory of %d",
 			abi.ExportDescribe, ptr, uint64(ptr)+uint64(size), g.in.Size())
 	}
-	m, err := describe.Parse(text)
-	if err != nil {
-		return nil, &breach{err}
-	}
-	if m.ABI != abi.Version {
-		return nil, breachf("its description is of version %d of the contract, its %s says %d", m.ABI, abi.ExportVersion, abi.Version)
-	}
-	return m, nil
+	return text, nil
 }
 
 // open opens an operator.
@@ -191,27 +203,42 @@ type span struct{ ptr, size uint32 }
 // input writes one or two messages into the guest's buffer.
 func (g *guest) input(ctx context.Context, a, b *batch.Message) (at, bt span, err error) {
 	sizeA, sizeB := a.Size(), 0
-	room := (sizeA + 7) &^ 7
 	if b != nil {
 		sizeB = b.Size()
 	}
-	ptr, err := g.call(ctx, g.buffer, abi.ExportBuffer, nil, uint64(room+sizeB))
+	at, bt, err = g.room(ctx, sizeA, sizeB)
+	if err != nil {
+		return at, bt, err
+	}
+	at.size = uint32(a.Encode(g.view(at)))
+	if b != nil {
+		bt.size = uint32(b.Encode(g.view(bt)))
+	}
+	return at, bt, nil
+}
+
+// room asks the guest for room for one or two inputs of the given sizes.
+func (g *guest) room(ctx context.Context, sizeA, sizeB int) (at, bt span, err error) {
+	second := (sizeA + 7) &^ 7
+	size := second + sizeB
+	ptr, err := g.call(ctx, g.buffer, abi.ExportBuffer, nil, uint64(size))
 	if err != nil {
 		return at, bt, err
 	}
 	if ptr == 0 {
-		return at, bt, breachf("%s has no room for an input of %d bytes: its memory is full, or its SDK's allocator is", abi.ExportBuffer, room+sizeB)
+		return at, bt, breachf("%s has no room for an input of %d bytes: its memory is full, or its SDK's allocator is", abi.ExportBuffer, size)
 	}
-	dst, ok := g.in.Bytes(uint32(ptr), uint32(room+sizeB))
-	if !ok || ptr%8 != 0 {
+	if _, ok := g.in.Bytes(uint32(ptr), uint32(size)); !ok || ptr%8 != 0 {
 		return at, bt, breachf("%s returned %d for %d bytes, which is not a multiple of 8 or does not fit into a memory of %d",
-			abi.ExportBuffer, uint32(ptr), room+sizeB, g.in.Size())
+			abi.ExportBuffer, uint32(ptr), size, g.in.Size())
 	}
-	at = span{uint32(ptr), uint32(a.Encode(dst[:sizeA]))}
-	if b != nil {
-		bt = span{uint32(ptr) + uint32(room), uint32(b.Encode(dst[room:]))}
-	}
-	return at, bt, nil
+	return span{uint32(ptr), uint32(sizeA)}, span{uint32(ptr) + uint32(second), uint32(sizeB)}, nil
+}
+
+// view returns the memory of a span that room has found to lie within.
+func (g *guest) view(s span) []byte {
+	b, _ := g.in.Bytes(s.ptr, s.size)
+	return b
 }
 
 // run calls a function that returns a status.

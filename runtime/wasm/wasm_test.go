@@ -6,6 +6,7 @@ package wasm_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -17,7 +18,6 @@ import (
 	"github.com/wasmill/wasmill/abi/describe"
 	"github.com/wasmill/wasmill/runtime/wasm"
 	"github.com/wasmill/wasmill/scheduler/operator"
-	"github.com/wasmill/wasmill/sdk/build"
 	"github.com/wasmill/wasmill/sdk/build/guesttest"
 )
 
@@ -45,15 +45,44 @@ func newEngine(t testing.TB, opts wasm.Options) *wasm.Engine {
 	return e
 }
 
-// conformanceModule loads the module that an SDK builds.
-func conformanceModule(t testing.TB, e *wasm.Engine, lang build.Language) *wasm.Module {
+// guests builds the conformance module of each SDK.
+var guests = map[string]func(t testing.TB) string{
+	"c":  func(t testing.TB) string { return guesttest.Build(t, "c", filepath.Join(sdks, "c", "conformance")) },
+	"go": func(t testing.TB) string { return guesttest.Build(t, "go", filepath.Join(sdks, "go", "conformance")) },
+	"rust": func(t testing.TB) string {
+		return guesttest.Build(t, "rust", filepath.Join(sdks, "rust", "conformance"))
+	},
+	"assemblyscript": func(t testing.TB) string {
+		return guesttest.Build(t, "assemblyscript", filepath.Join(sdks, "assemblyscript", "conformance"))
+	},
+}
+
+var sdks = filepath.Join("..", "..", "sdk")
+
+// eachLanguage runs a test with the module that each SDK builds of its conformance project.
+func eachLanguage(t *testing.T, test func(t *testing.T, build func(testing.TB) string)) {
+	for lang, build := range guests {
+		t.Run(lang, func(t *testing.T) { test(t, build) })
+	}
+}
+
+func load(t testing.TB, e *wasm.Engine, path string) *wasm.Module {
 	t.Helper()
-	path := guesttest.Build(t, lang, filepath.Join("..", "..", "sdk", string(lang), "conformance"))
 	m, err := e.LoadFile(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// textLogger writes levels and messages.
+func textLogger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
 }
 
 // stage is what an operator runs in, in a test.
