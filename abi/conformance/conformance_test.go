@@ -67,12 +67,15 @@ func TestABrokenModuleFailsTheCheckOfItsDefect(t *testing.T) {
 		"merge forgets":                    "longest: several batches: ",
 		"the last of equals":               "longest: by bytes, the first of equals: added in turn: line 1 of what came of it is",
 	} {
-		if report := Run(t.Context(), fakes(defect)); finds(report, want) {
-			continue
-		}
-		if report := RunSDK(t.Context(), fakes(defect)); !finds(report, want) {
-			t.Errorf("%s is not found, or not as %q:\n%s", defect, want, short(report))
-		}
+		t.Run(defect, func(t *testing.T) {
+			t.Parallel()
+			if finds(Run(t.Context(), fakes(defect)), want) {
+				return
+			}
+			if report := RunSDK(t.Context(), fakes(defect)); !finds(report, want) {
+				t.Errorf("not found, or not as %q:\n%s", want, short(report))
+			}
+		})
 	}
 }
 

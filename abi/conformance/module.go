@@ -161,7 +161,7 @@ type sample struct {
 // samples generates inputs for a port: none, one and many rows, and as many nulls as may be.
 func samples(p *describe.Port) []sample {
 	none := make(rows.Row, len(p.Fields))
-	random := rows.Random(rand.New(rand.NewPCG(1, 2)), p.Fields, 2000)
+	random := rows.Random(rand.New(rand.NewPCG(1, 2)), p.Fields, 1000)
 	long := slices.Clone(random[0])
 	for i := range p.Fields {
 		f := &p.Fields[i]
@@ -180,7 +180,7 @@ func samples(p *describe.Port) []sample {
 		{name: "one row", input: input{rows: random[:1]}},
 		{name: "rows of nulls", input: input{rows: []rows.Row{none, none, none}}},
 		{name: "9 rows", input: input{rows: random[1:10]}},
-		{name: "2000 rows", input: input{rows: random}},
+		{name: "1000 rows", input: input{rows: random}},
 		{name: "long strings", input: input{rows: []rows.Row{long, random[1]}}},
 		{name: "one row again", input: input{rows: random[:1]}},
 	}
