@@ -86,6 +86,10 @@ pub use row::{Batch, Row};
 pub use scalar::{Decimal, EventTime, Timestamp};
 pub use value::Value;
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 /// The version of the contract with the host that this crate speaks.
 pub const VERSION: i32 = 1;
 
