@@ -29,7 +29,8 @@ import (
 // conformance modules come along.
 //
 //go:embed all:*/template
-//go:embed go/*.go go/*.md go/internal go/wasmilltest
+//go:embed */README.md
+//go:embed go/*.go go/internal go/wasmilltest
 //go:embed c/*.h
 //go:embed rust/Cargo.toml rust/src
 var files embed.FS

@@ -16,15 +16,27 @@ import (
 	"github.com/wasmill/wasmill/sdk/build/guesttest"
 )
 
-// test is the plain command that runs a project's own test.
-func test(t *testing.T, lang build.Language, dir string) *exec.Cmd {
-	t.Helper()
+// test is the plain command that runs a project's own test, with the compilers that
+// .ci/toolchains brought.
+func test(dir string, lang build.Language) *exec.Cmd {
+	env := append(os.Environ(), "GOPROXY=off", "GOFLAGS=", "CARGO_NET_OFFLINE=true")
+	cargo := "cargo"
+	brought, err := os.ReadFile("../.cache/toolchains.env")
+	if err == nil {
+		for line := range strings.Lines(string(brought)) {
+			if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && os.Getenv(name) == "" {
+				env = append(env, name+"="+value)
+				if name == "WASMILL_CARGO" {
+					cargo = value
+				}
+			}
+		}
+	}
 	command := map[build.Language][]string{
-		build.Go: {"go", "test", "./..."}, build.Rust: {"cargo", "test", "--quiet"}, build.C: {"make", "test"}, build.AssemblyScript: {"npm", "test"},
+		build.Go: {"go", "test", "./..."}, build.Rust: {cargo, "test", "--quiet"}, build.C: {"make", "test"}, build.AssemblyScript: {"npm", "test"},
 	}[lang]
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=", "CARGO_NET_OFFLINE=true")
+	cmd.Dir, cmd.Env = dir, env
 	return cmd
 }
 
@@ -52,7 +64,7 @@ func TestANewProjectBuildsAndPassesItsTest(t *testing.T) {
 				t.Errorf("there is no README.md among %v", written)
 			}
 			guesttest.Build(t, lang, dir)
-			if out, err := test(t, lang, dir).CombinedOutput(); err != nil {
+			if out, err := test(dir, lang).CombinedOutput(); err != nil {
 				t.Errorf("its test: %v\n%s", err, out)
 			}
 		})
@@ -134,4 +146,24 @@ func TestProjectsCarryNeitherTestsNorConformanceModulesNorOutputs(t *testing.T) 
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestTheOperatorInTheGoREADMEBuilds(t *testing.T) {
+	readme, err := os.ReadFile("go/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "```go\npackage main\n")
+	code, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("no block of Go that is a whole program")
+	}
+	dir := t.TempDir()
+	if _, err := NewOperator(dir, "alarms", "go"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n"+code), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	guesttest.Build(t, build.Go, dir)
 }
