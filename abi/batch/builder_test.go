@@ -109,6 +109,23 @@ func TestBuilderBytesAreThoseOfTheBatch(t *testing.T) {
 	}
 }
 
+// Buffers past the largest size of the pool are the collector's.
+func TestAValueMayBeLargerThanAnyPooledBuffer(t *testing.T) {
+	b := (&batch.Pool{}).NewBuilder(schemaOf(t, "bytes"))
+	large := make([]byte, 65<<20)
+	large[len(large)-1] = 1
+	for _, v := range [][]byte{{2}, large, {3}} {
+		b.Column(0).AppendBytes(v)
+		b.EndRow()
+	}
+	out := b.Finish()
+	c := &out.Columns[0]
+	if got := c.Bytes(1); len(got) != len(large) || got[len(got)-1] != 1 || c.Bytes(0)[0] != 2 || c.Bytes(2)[0] != 3 {
+		t.Errorf("%d bytes, %x, %x", len(got), c.Bytes(0), c.Bytes(2))
+	}
+	out.Release()
+}
+
 func TestEndRowsTakesColumnsAtOnce(t *testing.T) {
 	p := &batch.Pool{}
 	src := rows.Build(p, schemaOf(t, "string"), []rows.Row{{"a"}, {nil}, {"c"}})

@@ -76,3 +76,37 @@ func readEverything(p *batch.Pool, b *batch.Batch) {
 	}
 	p.Take(b, count(b.Rows())).Release()
 }
+
+// FuzzAppendValue takes the encoding of a value and its type. What is no encoding is an error that
+// leaves nothing behind.
+func FuzzAppendValue(f *testing.F) {
+	_, b := randomBatch(f, &batch.Pool{}, random(1), 5)
+	for i := range b.Columns {
+		f.Add(batch.AppendValue(nil, &b.Columns[i], 0), b.Schema.Fields[i].TypeString())
+	}
+	f.Fuzz(func(t *testing.T, data []byte, typ string) {
+		field, err := abi.ParseType(typ)
+		if err != nil || len(typ) > 1<<10 {
+			return
+		}
+		builder := (&batch.Pool{}).NewBuilder(&abi.Schema{Fields: []abi.Field{field}})
+		if _, err := builder.Column(0).AppendValue(data); err != nil {
+			builder.DropRow()
+			if out := builder.Finish(); out.Rows() != 0 || out.Columns[0].Rows != 0 {
+				t.Fatalf("%d rows of a value that is refused", out.Columns[0].Rows)
+			}
+			return
+		}
+		builder.EndRow()
+		first := builder.Finish()
+		value := batch.AppendValue(nil, &first.Columns[0], 0)
+		if rest, err := builder.Column(0).AppendValue(value); err != nil || len(rest) != 0 {
+			t.Fatalf("encoded again, %d bytes are left: %v", len(rest), err)
+		}
+		builder.EndRow()
+		second := builder.Finish()
+		if !bytes.Equal(value, batch.AppendValue(nil, &second.Columns[0], 0)) {
+			t.Fatal("the value changed")
+		}
+	})
+}

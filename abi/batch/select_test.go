@@ -130,6 +130,21 @@ func TestWithTimesChangesOnlyTheTimes(t *testing.T) {
 	})
 }
 
+func TestABatchKeepsTheOneThatItHolds(t *testing.T) {
+	p := &batch.Pool{}
+	in, b := randomBatch(t, p, random(3), 3)
+	out := p.WithTimes(rows.Build(p, b.Schema, in), []abi.EventTime{1, 2, 3})
+	out.Positions = b.Positions
+	out.Hold(b)
+	b.Release()
+	overwrite(p, t)
+	if out.Positions[2] != batch.At(3, 2) {
+		t.Errorf("positions %v", out.Positions)
+	}
+	out.Release()
+	wantPanic(t, "batch: Retain after the last Release", func() { b.Retain() })
+}
+
 func TestABatchLivesUntilItsLastRelease(t *testing.T) {
 	p := &batch.Pool{}
 	in, b := randomBatch(t, p, random(3), 9)

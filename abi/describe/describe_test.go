@@ -57,6 +57,17 @@ func TestParseNamesAnAccumulatorThatHasNoName(t *testing.T) {
 	}
 }
 
+func TestTheKindsAreThoseOfTheFlatBuffersSchema(t *testing.T) {
+	for number, name := range fbs.EnumNamesKind {
+		if got := describe.Kind(number).String(); got != strings.ToLower(name) {
+			t.Errorf("kind %d is %s in wasmill.fbs, %s here", number, name, got)
+		}
+	}
+	if got := describe.Kind(len(fbs.EnumNamesKind) + 1).String(); got != "kind(7)" {
+		t.Errorf("one more kind is %s", got)
+	}
+}
+
 func TestParseSaysWhatIsWrong(t *testing.T) {
 	for want, change := range map[string]func(m *describe.Module, mapper, agg *describe.Operator){
 		`the module holds no operator`:                                             func(m *describe.Module, _, _ *describe.Operator) { m.Operators = nil },
