@@ -24,6 +24,16 @@ impl Error {
     pub fn message(&self) -> &str {
         &self.message
     }
+
+    /// Cuts the message where it has more bytes than `size`.
+    pub(crate) fn cut(mut self, mut size: usize) -> Self {
+        size = size.min(self.message.len());
+        while !self.message.is_char_boundary(size) {
+            size -= 1;
+        }
+        self.message.truncate(size);
+        self
+    }
 }
 
 // Error itself is no core::error::Error: that is what lets every other one be converted.

@@ -100,8 +100,9 @@ mod instance {
             let words = size.div_ceil(8).max(1);
             if input.len() < words {
                 *input = Vec::new(); // given back before the larger one is asked for
-                // Larger than asked for, so that slowly growing batches do not each want a new one.
-                if input.try_reserve_exact(words + words / 4).is_err() {
+                // If possible larger, so that slowly growing batches do not each want a new one.
+                let larger = input.try_reserve_exact(words + words / 4);
+                if larger.or_else(|_| input.try_reserve_exact(words)).is_err() {
                     return core::ptr::null_mut();
                 }
                 input.resize(input.capacity(), 0);

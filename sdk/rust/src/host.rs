@@ -138,9 +138,12 @@ struct Text {
 #[cfg(target_family = "wasm")]
 impl fmt::Write for Text {
     fn write_str(&mut self, part: &str) -> fmt::Result {
-        let part = &part[..part.floor_char_boundary(self.bytes.len() - self.len)];
-        self.bytes[self.len..self.len + part.len()].copy_from_slice(part.as_bytes());
-        self.len += part.len();
+        let mut size = part.len().min(self.bytes.len() - self.len);
+        while !part.is_char_boundary(size) {
+            size -= 1;
+        }
+        self.bytes[self.len..self.len + size].copy_from_slice(&part.as_bytes()[..size]);
+        self.len += size;
         Ok(())
     }
 }

@@ -33,7 +33,8 @@ pub trait Map: Sized + 'static {
         crate::bail!("{} implements neither process nor process_batch", Self::NAME)
     }
 
-    /// Processes all rows of a call, for an operator that works on whole columns.
+    /// Processes all rows of a call, for an operator that works on whole columns: it calls
+    /// [`Output::fill`](crate::Output::fill), or, for single rows, [`Outputs::at`] before it emits.
     fn process_batch(
         &mut self,
         batch: &Batch<'_, Self::Input>,

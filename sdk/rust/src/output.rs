@@ -35,13 +35,19 @@ pub struct Numbers {
 #[derive(Default)]
 pub struct Failures {
     rows: Vec<(u32, Error)>,
+    bytes: usize, // of all messages
 }
 
 impl Failures {
     /// Notes that a row failed. What was emitted for it is dropped by the host.
     #[cold]
     pub fn add(&mut self, row: usize, error: impl Into<Error>) {
-        self.rows.push((row as u32, error.into()));
+        // The host keeps 4,096 bytes of a message; where very many rows fail, all messages together
+        // must still fit into a batch.
+        let size = if self.bytes < FULL { 4096 } else { 128 };
+        let error = error.into().cut(size);
+        self.bytes += error.message().len();
+        self.rows.push((row as u32, error));
     }
 
     pub(crate) fn rows(&self) -> &[(u32, Error)] {
@@ -50,6 +56,7 @@ impl Failures {
 
     pub(crate) fn clear(&mut self) {
         self.rows.clear();
+        self.bytes = 0;
     }
 }
 
@@ -211,6 +218,7 @@ impl<R: Row, const FORWARD: bool> Outputs for Output<R, FORWARD> {
 
     fn begin(&mut self, rows: usize) {
         self.input_rows = rows;
+        self.row = 0;
     }
 
     #[inline]

@@ -221,6 +221,37 @@ fn a_full_input_may_give_more_rows_than_it_has() {
     assert!(run.origins(|out| &out.copies).into_iter().eq((0..MAX_ROWS).chain([MAX_ROWS - 1])));
 }
 
+/// Fails each row with the same long message.
+struct Grumble;
+
+impl Map for Grumble {
+    const NAME: &'static str = "grumble";
+    type Config = ();
+    type Input = Number;
+    type Outputs = Output<Number>;
+
+    fn open(_: ()) -> Result<Self> {
+        Ok(Grumble)
+    }
+
+    fn process(&mut self, _: Number, _: &mut Self::Outputs) -> Result {
+        bail!("{}", "ü".repeat(3000))
+    }
+}
+
+#[test]
+fn messages_of_many_failed_rows_fit_into_a_batch() {
+    let run = run::<Grumble>((), &vec![Number { n: None }; MAX_ROWS]).expect("it opens");
+    let failures = run.failures();
+    assert_eq!(failures.len(), MAX_ROWS);
+    assert_eq!((failures[0].1.len(), failures[MAX_ROWS - 1].1.len()), (4096, 128));
+    assert!(
+        failures.iter().all(|(_, message)| message.chars().all(|c| c == 'ü')),
+        "no character is cut in two"
+    );
+    assert!(failures.iter().map(|(_, message)| message.len()).sum::<usize>() < 32 << 20);
+}
+
 wasmill::outputs! {
     struct Columns {
         doubled: Output<Number>,
