@@ -3,11 +3,14 @@
 
 package wasmill
 
+//lint:file-ignore U1000 the host calls these functions
+
 import (
 	"unsafe"
 
 	"github.com/wasmill/wasmill/sdk/go/internal/guest"
 	"github.com/wasmill/wasmill/sdk/go/internal/host"
+	"github.com/wasmill/wasmill/sdk/go/internal/row"
 	"github.com/wasmill/wasmill/sdk/go/internal/wire"
 )
 
@@ -82,6 +85,16 @@ func exportClose() int32 {
 		return 0
 	}
 	return done(module.operator.Close())
+}
+
+// rescue ends a call that panicked: it tells the host the panic and where it happened. Without it
+// Go would print the same to stderr, with the frames of its runtime and of this package around
+// the user's, and the host would have to tell a panic from a plain exit. What can't be recovered
+// (a stack overflow, memory that has run out, a deadlock) still goes that way.
+func rescue() {
+	if v := recover(); v != nil {
+		host.Fail(host.Bug, panicMessage(v)+stack(row.SDK+"."))
+	}
 }
 
 func done(err error) int32 {

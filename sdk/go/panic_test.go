@@ -13,7 +13,7 @@ type panicking struct{ at *panicking }
 
 func (p *panicking) inner(v any) {
 	if v == nil {
-		p = p.at.at
+		p.at.at.at = p
 	}
 	panic(v)
 }

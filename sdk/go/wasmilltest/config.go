@@ -1,8 +1,6 @@
 // Copyright The wasmill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build !wasip1
-
 package wasmilltest
 
 import (

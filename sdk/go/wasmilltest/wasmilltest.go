@@ -1,8 +1,6 @@
 // Copyright The wasmill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build !wasip1
-
 // Package wasmilltest runs operators in tests, with plain go test and no WebAssembly: rows go in
 // and come out by the same columns as in a module, and what the host would do with failed rows,
 // counters and logs, it does.

@@ -10,3 +10,11 @@ const (
 	Refused = 0 // on purpose
 	Bug     = 1 // a panic
 )
+
+// Recorder is what a test puts in the place of the host for one call into an operator.
+type Recorder struct {
+	Emit  func(batch []byte) // must copy
+	Log   func(level int32, text string)
+	Count func(counter int, delta int64)
+	Now   int64
+}

@@ -7,14 +7,6 @@ package host
 
 import "sync"
 
-// Recorder is what a test puts in the place of the host for one call into an operator.
-type Recorder struct {
-	Emit  func(batch []byte) // must copy
-	Log   func(level int32, text string)
-	Count func(counter int, delta int64)
-	Now   int64
-}
-
 var (
 	calls    sync.Mutex // one call at a time: operators reach their host by plain functions
 	recorder *Recorder

@@ -104,12 +104,11 @@ type builder struct {
 
 // tag is what a field's tags say of its column.
 type tag struct {
-	scale   uint8
-	scaled  bool
-	def     string
-	hasDef  bool
-	doc     string
-	options []string
+	scale  uint8
+	scaled bool
+	def    string
+	hasDef bool
+	doc    string
 }
 
 // Tag splits the tag "wasmill" of a field into the column's name, which is the field's in
