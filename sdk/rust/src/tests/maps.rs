@@ -235,7 +235,7 @@ impl Map for Grumble {
     }
 
     fn process(&mut self, _: Number, _: &mut Self::Outputs) -> Result {
-        bail!("{}", "ü".repeat(3000))
+        bail!("a{}", "ü".repeat(3000))
     }
 }
 
@@ -244,9 +244,9 @@ fn messages_of_many_failed_rows_fit_into_a_batch() {
     let run = run::<Grumble>((), &vec![Number { n: None }; MAX_ROWS]).expect("it opens");
     let failures = run.failures();
     assert_eq!(failures.len(), MAX_ROWS);
-    assert_eq!((failures[0].1.len(), failures[MAX_ROWS - 1].1.len()), (4096, 128));
-    assert!(
-        failures.iter().all(|(_, message)| message.chars().all(|c| c == 'ü')),
+    assert_eq!(
+        (failures[0].1.len(), failures[MAX_ROWS - 1].1.len()),
+        (4095, 127),
         "no character is cut in two"
     );
     assert!(failures.iter().map(|(_, message)| message.len()).sum::<usize>() < 32 << 20);
