@@ -20,6 +20,8 @@ type aggregate struct {
 	accumulator *abi.Schema // one column
 	result      *abi.Schema
 	store       accumulators
+	// What the steps emit; see mapper.emits.
+	takesAccumulators, takesResults func(number uint32) *abi.Schema
 
 	column   *batch.Builder // of accumulators, for the guest
 	encoded  []byte
@@ -41,6 +43,8 @@ func newAggregate(m *Module, c operator.Context, spec operator.ModuleSpec) (*agg
 	}
 	o := &aggregate{subtask: s, result: s.op.Outputs[0].Schema()}
 	o.accumulator = &abi.Schema{Fields: []abi.Field{*s.op.Accumulator}}
+	o.takesAccumulators = only(abi.SchemaAccumulator, o.accumulator)
+	o.takesResults = only(0, o.result)
 	o.column = c.Pool.NewBuilder(o.accumulator)
 	return o, nil
 }
@@ -213,18 +217,14 @@ func (o *aggregate) step(ctx context.Context, step abi.AggregateStep, schema fun
 	})
 }
 
-func (o *aggregate) takesAccumulators(number uint32) *abi.Schema {
-	if number == abi.SchemaAccumulator {
-		return o.accumulator
+// only returns a lookup that knows one schema.
+func only(number uint32, schema *abi.Schema) func(uint32) *abi.Schema {
+	return func(n uint32) *abi.Schema {
+		if n == number {
+			return schema
+		}
+		return nil
 	}
-	return nil
-}
-
-func (o *aggregate) takesResults(number uint32) *abi.Schema {
-	if number == 0 {
-		return o.result
-	}
-	return nil
 }
 
 // Merge folds from[i] into into[i].

@@ -22,6 +22,7 @@ import (
 type mapper struct {
 	*subtask
 	ports   []*port
+	emits   func(port uint32) *abi.Schema // o.schema: making it anew for each call would allocate
 	message batch.Message
 	results []result // of the batch in hand
 }
@@ -43,6 +44,7 @@ func newMapper(m *Module, c operator.Context, spec operator.ModuleSpec) (*mapper
 		return nil, fmt.Errorf("operator %q has %d outputs, its place in the pipeline %d", s.op.Name, len(s.op.Outputs), len(spec.Outputs))
 	}
 	o := &mapper{subtask: s}
+	o.emits = o.schema
 	for i := range s.op.Outputs {
 		p, err := newPort(c.Pool, &s.op.Outputs[i], spec.Input, spec.Outputs[i])
 		if err != nil {
@@ -141,7 +143,7 @@ func (o *mapper) process(ctx context.Context, part *batch.Batch, rows []uint32) 
 		if err != nil {
 			return err
 		}
-		return g.run(ctx, g.process, abi.ExportProcess, o.schema, uint64(at.ptr), uint64(at.size))
+		return g.run(ctx, g.process, abi.ExportProcess, o.emits, uint64(at.ptr), uint64(at.size))
 	}, func(emitted []batch.Message) error {
 		return o.accept(part, rows, emitted)
 	})

@@ -78,12 +78,17 @@ func (s *stage) Fail(_ context.Context, _ *batch.Batch, row int, reason error) e
 // run loads a module and runs an operator of it over three rows, or as far as it gets.
 func run(t testing.TB, bin []byte, name string) *outcome {
 	t.Helper()
-	o := &outcome{}
 	e, err := wasm.NewEngine(wasm.Options{Compiler: compiler, Limits: limits, CacheDir: filepath.Join("..", "..", "..", ".cache", "compiled")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
+	return runOn(t, e, bin, name)
+}
+
+func runOn(t testing.TB, e *wasm.Engine, bin []byte, name string) *outcome {
+	t.Helper()
+	o := &outcome{}
 	m, err := e.LoadBytes(t.Context(), bin)
 	if o.load = err; err != nil {
 		return o

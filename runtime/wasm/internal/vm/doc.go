@@ -10,7 +10,7 @@
 //     can be started again as one (see Compiler), into a cache folder that belongs to the user. A
 //     cache entry that was changed on disk is found by its checksum and made anew.
 //   - A call ends within its fuel, its time and its stack, or when its context is done; meanwhile
-//     the host gets to run every one to two milliseconds, so that its garbage collector never
+//     the host gets to run about every half millisecond, so that its garbage collector never
 //     waits for a guest.
 //   - Whatever a guest does ends in a result or in a *Trap, never in a panic. After a Trap, its
 //     instance does nothing any more.

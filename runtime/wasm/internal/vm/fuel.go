@@ -25,7 +25,7 @@ const (
 	firstSlice = 500_000 // units: 0.15 to 0.5 ms
 	leastSlice = 20_000
 	mostSlice  = 20_000_000
-	sliceTime  = time.Millisecond
+	sliceTime  = 500 * time.Microsecond
 )
 
 // gauge hands out the fuel of one instance. What is used in a call is what the guest was given less
