@@ -14,48 +14,95 @@ import (
 	"github.com/wasmill/wasmill/abi/internal/rows"
 )
 
-// mapCases are batches for README.md's maps, each with exactly what must come of it.
-func mapCases() []mapCase {
-	kinds := []batch.RowKind{batch.UpdateBefore, batch.UpdateAfter, batch.Delete}
-	return append(everythingCases(), []mapCase{
-		{operator: "split", name: "parts between spaces", input: texts("to be or", "", " not  to be ", "größe 日本", "x"),
+// mapCases returns batches for one of README.md's maps, each with exactly what must come of it.
+func mapCases(operator string) []mapCase {
+	switch operator {
+	case "everything":
+		return everythingCases()
+	case "split":
+		return splitCases()
+	case "route":
+		return routeCases()
+	case "shift":
+		return shiftCases()
+	case "refuse":
+		return refuseCases()
+	case "crash":
+		return []mapCase{
+			{name: "rows without a 13", input: numbers(12, 14, -13), want: output{n(12, 0), n(14, 1), n(-13, 2)}},
+			{name: "a 13", input: numbers(12, 13), panics: "unlucky 13"},
+		}
+	case "say":
+		return []mapCase{{name: "logs",
+			input: input{rows: []rows.Row{{int32(0), "fine"}, {int32(1), "größer 日本 🎈"}, {int32(2), "careful"}, {int32(3), "wrong"}}},
+			want:  output{"logged at 0: fine", "logged at 1: größer 日本 🎈", "logged at 2: careful", "logged at 3: wrong"}}}
+	}
+	return nil
+}
+
+// changes are the kinds of three rows that are no inserts.
+func changes() []batch.RowKind {
+	return []batch.RowKind{batch.UpdateBefore, batch.UpdateAfter, batch.Delete}
+}
+
+func splitCases() []mapCase {
+	long := strings.Repeat("0123456789", 50_000)
+	// A row of more words than a batch may have rows.
+	const count = abi.MaxRows + 5000
+	many := mapCase{name: "more words than a batch has room for", input: texts(strings.Repeat("w ", count))}
+	for i := range count {
+		many.want = append(many.want, word("w", i, 0))
+	}
+	many.want = append(many.want, fmt.Sprintf("counted words: %d", count))
+	return []mapCase{
+		{name: "parts between spaces", input: texts("to be or", "", " not  to be ", "größe 日本", "x"),
 			want: output{word("to", 0, 0), word("be", 1, 0), word("or", 2, 0), word("not", 0, 2), word("to", 1, 2),
 				word("be", 2, 2), word("größe", 0, 3), word("日本", 1, 3), word("x", 0, 4), "counted words: 9"}},
-		{operator: "split", name: "parts between configured separators", config: rows.Row{"→ "}, input: texts("a→ b→ c", "a→b", "→ →  x"),
+		{name: "parts between configured separators", config: rows.Row{"→ "}, input: texts("a→ b→ c", "a→b", "→ →  x"),
 			want: output{word("a", 0, 0), word("b", 1, 0), word("c", 2, 0), word("a→b", 0, 1), word(" x", 0, 2), "counted words: 5"}},
-		{operator: "split", name: "nothing of no words", input: texts("", " ", "   "), want: nil},
-		{operator: "split", name: "a long text", config: rows.Row{","}, input: texts(strings.Repeat("0123456789", 50_000)),
-			want: output{word(strings.Repeat("0123456789", 50_000), 0, 0), "counted words: 1"}},
-		manyWords(),
-		{operator: "split", name: "keeps the kinds of a changelog", input: input{rows: texts("a b", "c", "d").rows, kinds: kinds},
+		{name: "nothing of no words", input: texts("", " ", "   "), want: nil},
+		{name: "a long text", config: rows.Row{","}, input: texts(long), want: output{word(long, 0, 0), "counted words: 1"}},
+		many,
+		{name: "keeps the kinds of a changelog", input: input{rows: texts("a b", "c", "d").rows, kinds: changes()},
 			want: output{word("a", 0, 0) + " kind 1", word("b", 1, 0) + " kind 1", word("c", 0, 1) + " kind 2", word("d", 0, 2) + " kind 3", "counted words: 4"}},
+	}
+}
 
-		{operator: "route", name: "even, odd, null and negative", input: numbers(0, 1, nil, 2, -3, 3, math.MaxInt64, -1, math.MinInt64, math.MaxInt64-1),
+func routeCases() []mapCase {
+	return []mapCase{
+		{name: "even, odd, null and negative", input: numbers(0, 1, nil, 2, -3, 3, math.MaxInt64, -1, math.MinInt64, math.MaxInt64-1),
 			want: output{n(0, 0), n(2, 3), n(math.MaxInt64-1, 9), "odd " + n(1, 1), "odd " + n(3, 5), "odd " + n(math.MaxInt64, 6),
 				"failed 4: n is negative: -3", "failed 7: n is negative: -1", "failed 8: n is negative: -9223372036854775808"}},
-		{operator: "route", name: "only nulls", input: numbers(nil, nil), want: nil},
-		{operator: "route", name: "only failures", input: numbers(-1, -2), want: output{"failed 0: n is negative: -1", "failed 1: n is negative: -2"}},
-		{operator: "route", name: "all odd", input: numbers(1, 3), want: output{"odd " + n(1, 0), "odd " + n(3, 1)}},
+		{name: "only nulls", input: numbers(nil, nil), want: nil},
+		{name: "only failures", input: numbers(-1, -2), want: output{"failed 0: n is negative: -1", "failed 1: n is negative: -2"}},
+		{name: "all odd", input: numbers(1, 3), want: output{"odd " + n(1, 0), "odd " + n(3, 1)}},
+	}
+}
 
-		{operator: "shift", name: "event times", config: rows.Row{int64(1_000_000)},
+func shiftCases() []mapCase {
+	return []mapCase{
+		{name: "event times", config: rows.Row{int64(1_000_000)},
 			input: input{rows: numbers(1, nil, 3).rows, times: []abi.EventTime{0, -2_000_000, 978_307_200_000_000}},
 			want:  output{n(1, 0) + " at 1000000", `{"n": null} from 1 at -1000000`, n(3, 2) + " at 978307201000000"}},
-		{operator: "shift", name: "backwards, of a changelog", config: rows.Row{int64(-7)},
-			input: input{rows: numbers(1, 2, 3).rows, times: []abi.EventTime{7, 0, 1}, kinds: kinds},
+		{name: "backwards, of a changelog", config: rows.Row{int64(-7)},
+			input: input{rows: numbers(1, 2, 3).rows, times: []abi.EventTime{7, 0, 1}, kinds: changes()},
 			want:  output{n(1, 0) + " kind 1 at 0", n(2, 1) + " kind 2 at -7", n(3, 2) + " kind 3 at -6"}},
+	}
+}
 
-		{operator: "refuse", name: "a negative limit", config: rows.Row{int64(-1)}, refuses: "limit must be positive, not -1"},
-		{operator: "refuse", name: "a limit of 0", config: rows.Row{int64(0)}, refuses: "limit must be positive, not 0"},
-		{operator: "refuse", name: "a positive limit opens", config: rows.Row{int64(5)}, input: numbers(-1, nil, 9),
+func refuseCases() []mapCase {
+	most := mapCase{name: "as many rows as a batch may have", config: rows.Row{int64(1)}}
+	for i := range abi.MaxRows {
+		most.input.rows = append(most.input.rows, rows.Row{int64(i)})
+		most.want = append(most.want, n(int64(i), i))
+	}
+	return []mapCase{
+		{name: "a negative limit", config: rows.Row{int64(-1)}, refuses: "limit must be positive, not -1"},
+		{name: "a limit of 0", config: rows.Row{int64(0)}, refuses: "limit must be positive, not 0"},
+		{name: "a positive limit opens", config: rows.Row{int64(5)}, input: numbers(-1, nil, 9),
 			want: output{n(-1, 0), `{"n": null} from 1`, n(9, 2)}},
-
-		most(),
-		{operator: "crash", name: "rows without a 13", input: numbers(12, 14, -13), want: output{n(12, 0), n(14, 1), n(-13, 2)}},
-		{operator: "crash", name: "a 13", input: numbers(12, 13), panics: "unlucky 13"},
-
-		{operator: "say", name: "logs", input: input{rows: []rows.Row{{int32(0), "fine"}, {int32(1), "größer 日本 🎈"}, {int32(2), "careful"}, {int32(3), "wrong"}}},
-			want: output{"logged at 0: fine", "logged at 1: größer 日本 🎈", "logged at 2: careful", "logged at 3: wrong"}},
-	}...)
+		most,
+	}
 }
 
 // everythingCases are rows of each type, which come back unchanged.
@@ -70,7 +117,7 @@ func everythingCases() []mapCase {
 			}
 			want = append(want, line)
 		}
-		return mapCase{operator: "everything", name: name, input: in, want: want}
+		return mapCase{name: name, input: in, want: want}
 	}
 	null := make(rows.Row, len(fields))
 	text := strings.Repeat("日本", 100_000)
@@ -80,9 +127,9 @@ func everythingCases() []mapCase {
 	}
 	long := rows.Row{true, int32(1), int64(1), 1.0, int64(1), text, []byte(text), int64(1), items, rows.Row{int64(1), text}}
 	random := func(seed uint64, n int) []rows.Row { return rows.Random(rand.New(rand.NewPCG(seed, 0)), fields, n) }
-	changes := input{rows: random(3, 100)}
-	for i := range changes.rows {
-		changes.kinds = append(changes.kinds, batch.RowKind(i%4))
+	changed := input{rows: random(3, 100)}
+	for i := range changed.rows {
+		changed.kinds = append(changed.kinds, batch.RowKind(i%4))
 	}
 	return []mapCase{
 		c("no rows", input{}),
@@ -90,57 +137,47 @@ func everythingCases() []mapCase {
 		c("limits and nulls of each type", input{rows: random(1, 1000)}),
 		c("a row of nulls between others", input{rows: append(append(random(2, 8), null), random(4, 9)...)}),
 		c("long values", input{rows: []rows.Row{long, null, long}}),
-		c("a changelog", changes),
+		c("a changelog", changed),
 	}
 }
 
-// manyWords is a row of more words than a batch may have rows.
-func manyWords() mapCase {
-	const count = abi.MaxRows + 5000
-	c := mapCase{operator: "split", name: "more words than a batch has room for", input: texts(strings.Repeat("w ", count))}
-	for i := range count {
-		c.want = append(c.want, word("w", i, 0))
+// aggregateCases returns rows for one of README.md's aggregates, in one or several batches.
+func aggregateCases(operator string) []aggregateCase {
+	switch operator {
+	case "mean":
+		return meanCases()
+	case "longest":
+		return longestCases()
 	}
-	c.want = append(c.want, fmt.Sprintf("counted words: %d", count))
-	return c
+	return nil
 }
 
-// most is as many rows as a batch may have.
-func most() mapCase {
-	c := mapCase{operator: "refuse", name: "as many rows as a batch may have", config: rows.Row{int64(1)}}
-	for i := range abi.MaxRows {
-		c.input.rows = append(c.input.rows, rows.Row{int64(i)})
-		c.want = append(c.want, n(int64(i), i))
-	}
-	return c
-}
-
-// aggregateCases are rows for README.md's aggregates, in one or several batches.
-func aggregateCases() []aggregateCase {
-	mean := func(name string, groups int, inputs []input, want ...string) aggregateCase {
-		return aggregateCase{operator: "mean", name: name, groups: groups, inputs: inputs, want: want}
-	}
-	longest := func(name string, groups int, inputs []input, want ...string) aggregateCase {
-		return aggregateCase{operator: "longest", name: name, groups: groups, inputs: inputs, want: want}
-	}
+func meanCases() []aggregateCase {
 	none := `{"mean": null, "count": "0"}`
 	return []aggregateCase{
-		mean("groups", 3, []input{grouped([]uint32{0, 2, 0, 0}, 1.0, 5.0, 2.5, 4.0)},
-			`{"mean": 2.5, "count": "3"}`, none, `{"mean": 5, "count": "1"}`),
-		mean("several batches", 2, []input{grouped([]uint32{0, 1}, 1.0, 10.0), grouped([]uint32{1}, 20.0), grouped([]uint32{0, 0}, 2.0, 6.0)},
-			`{"mean": 3, "count": "3"}`, `{"mean": 15, "count": "2"}`),
-		mean("nulls count for nothing", 2, []input{grouped([]uint32{0, 1, 0}, nil, nil, 3.0), grouped([]uint32{1}, nil)},
-			`{"mean": 3, "count": "1"}`, none),
-		mean("a row that fails counts for nothing", 1, []input{grouped([]uint32{0, 0, 0}, 1.0, -2.0, 3.0)},
-			"failed 1: x is negative", `{"mean": 2, "count": "2"}`),
-		mean("no rows", 2, []input{{}}, none, none),
-		mean("no groups", 0, []input{{}}),
-		longest("by bytes, the first of equals", 3, []input{grouped([]uint32{0, 0, 0, 1, 2}, "abc", "日", "xyz", "", nil)},
-			`{"longest": "abc"}`, `{"longest": ""}`, `{"longest": null}`),
-		longest("several batches", 2, []input{grouped([]uint32{0, 1}, "one", "a"), grouped([]uint32{0}, "two"), grouped([]uint32{0, 1}, "three", nil), grouped([]uint32{0, 1}, "seven", "b")},
-			`{"longest": "three"}`, `{"longest": "a"}`),
-		longest("long values", 1, []input{grouped([]uint32{0, 0}, strings.Repeat("x", 300_000), strings.Repeat("ü", 150_000))},
-			`{"longest": "`+strings.Repeat("x", 300_000)+`"}`),
+		{name: "groups", groups: 3, inputs: []input{grouped([]uint32{0, 2, 0, 0}, 1.0, 5.0, 2.5, 4.0)},
+			want: output{`{"mean": 2.5, "count": "3"}`, none, `{"mean": 5, "count": "1"}`}},
+		{name: "several batches", groups: 2,
+			inputs: []input{grouped([]uint32{0, 1}, 1.0, 10.0), grouped([]uint32{1}, 20.0), grouped([]uint32{0, 0}, 2.0, 6.0)},
+			want:   output{`{"mean": 3, "count": "3"}`, `{"mean": 15, "count": "2"}`}},
+		{name: "nulls count for nothing", groups: 2, inputs: []input{grouped([]uint32{0, 1, 0}, nil, nil, 3.0), grouped([]uint32{1}, nil)},
+			want: output{`{"mean": 3, "count": "1"}`, none}},
+		{name: "a row that fails counts for nothing", groups: 1, inputs: []input{grouped([]uint32{0, 0, 0}, 1.0, -2.0, 3.0)},
+			want: output{"failed 1: x is negative", `{"mean": 2, "count": "2"}`}},
+		{name: "no rows", groups: 2, inputs: []input{{}}, want: output{none, none}},
+		{name: "no groups", inputs: []input{{}}},
+	}
+}
+
+func longestCases() []aggregateCase {
+	return []aggregateCase{
+		{name: "by bytes, the first of equals", groups: 3, inputs: []input{grouped([]uint32{0, 0, 0, 1, 2}, "abc", "日", "xyz", "", nil)},
+			want: output{`{"longest": "abc"}`, `{"longest": ""}`, `{"longest": null}`}},
+		{name: "several batches", groups: 2,
+			inputs: []input{grouped([]uint32{0, 1}, "one", "a"), grouped([]uint32{0}, "two"), grouped([]uint32{0, 1}, "three", nil), grouped([]uint32{0, 1}, "seven", "b")},
+			want:   output{`{"longest": "three"}`, `{"longest": "a"}`}},
+		{name: "long values", groups: 1, inputs: []input{grouped([]uint32{0, 0}, strings.Repeat("x", 300_000), strings.Repeat("ü", 150_000))},
+			want: output{`{"longest": "` + strings.Repeat("x", 300_000) + `"}`}},
 	}
 }
 

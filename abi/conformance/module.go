@@ -34,25 +34,34 @@ func Run(ctx context.Context, factory Factory) *Report {
 	return m.report
 }
 
-// run returns whether the module has a description to go on with.
-func (m *module) run(ctx context.Context) bool {
+func (m *module) run(ctx context.Context) {
+	m.checkModule(ctx)
+	if m.description == nil {
+		return
+	}
+	for i := range m.description.Operators {
+		m.checkOperator(ctx, i)
+	}
+}
+
+// checkModule checks what is not of an operator. Without a description nothing else can be asked.
+func (m *module) checkModule(ctx context.Context) {
 	m.report.add("version", m.version(ctx))
 	err := m.describe(ctx)
 	m.report.add("description", err)
-	if err != nil {
-		return false
+	if err == nil {
+		m.report.add("buffer", m.buffers(ctx))
 	}
-	m.report.add("buffer", m.buffers(ctx))
-	for i := range m.description.Operators {
-		op := &m.description.Operators[i]
-		switch op.Kind {
-		case describe.Map:
-			m.checkMap(ctx, i, op)
-		case describe.Aggregate:
-			m.checkAggregate(ctx, i, op)
-		}
+}
+
+// checkOperator checks what holds for any operator of its kind.
+func (m *module) checkOperator(ctx context.Context, number int) {
+	switch op := &m.description.Operators[number]; op.Kind {
+	case describe.Map:
+		m.checkSamples(ctx, number, op, "takes rows, emits what it declares", (*session).process)
+	case describe.Aggregate:
+		m.checkSamples(ctx, number, op, "adds, merges and has results", (*session).steps)
 	}
-	return true
 }
 
 // with runs f on a fresh instance and closes it.
@@ -193,13 +202,9 @@ func samples(p *describe.Port) []sample {
 	return out
 }
 
-func (m *module) checkMap(ctx context.Context, number int, op *describe.Operator) {
-	m.checkOperator(ctx, number, op, "takes rows, emits what it declares", (*session).process)
-}
-
-// checkOperator runs all samples in one instance, then each in a fresh one: what the first has seen
+// checkSamples runs all samples in one instance, then each in a fresh one: what the first has seen
 // makes no difference.
-func (m *module) checkOperator(ctx context.Context, number int, op *describe.Operator, does string,
+func (m *module) checkSamples(ctx context.Context, number int, op *describe.Operator, does string,
 	run func(s *session, ctx context.Context, in *input) (output, error)) {
 	config, ok := m.opens(ctx, number, op)
 	if !ok {
@@ -246,10 +251,6 @@ func (m *module) session(ctx context.Context, number int, config rows.Row, f fun
 
 // groups is how many groups the rows for an aggregate fall into.
 const groups = 5
-
-func (m *module) checkAggregate(ctx context.Context, number int, op *describe.Operator) {
-	m.checkOperator(ctx, number, op, "adds, merges and has results", (*session).steps)
-}
 
 // steps adds the rows to accumulators that had none, merges those with ones that had none and with
 // themselves, and asks for results.
