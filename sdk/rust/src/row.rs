@@ -11,6 +11,10 @@ use alloc::vec::Vec;
 use core::marker::PhantomData;
 
 /// A struct whose fields are the columns of a row. [`row!`](crate::row) declares one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither a type of column nor a struct of `wasmill::row!`",
+    note = "columns are bool, i32, i64, f64, Decimal, Timestamp, &str, String, &[u8], List, Vec, structs of row!, and Option of these"
+)]
 pub trait Row: Sized {
     /// The same struct, borrowing from a batch of the lifetime.
     type Of<'a>: Clone + 'a;
@@ -162,10 +166,10 @@ impl Builder for () {
 #[macro_export]
 macro_rules! row {
     ($(#[$meta:meta])* $vis:vis struct $name:ident<$a:lifetime> { $($body:tt)* }) => {
-        $crate::row!(@row [$(#[$meta])* $vis struct $name], [<$a>], $a, $name<'of>, { $($body)* });
+        $crate::row!(@row [$(#[$meta])* $vis struct $name], [<$a>], $a, $name<'__of>, { $($body)* });
     };
     ($(#[$meta:meta])* $vis:vis struct $name:ident { $($body:tt)* }) => {
-        $crate::row!(@row [$(#[$meta])* $vis struct $name], [], 'of, $name, { $($body)* });
+        $crate::row!(@row [$(#[$meta])* $vis struct $name], [], '__of, $name, { $($body)* });
     };
     (@row [$(#[$meta:meta])* $vis:vis struct $name:ident], [$($life:tt)*], $a:lifetime, $of:ty, {
         $(
@@ -183,20 +187,20 @@ macro_rules! row {
         const _: () = {
             /// The columns of the rows of a batch.
             #[derive(Clone, Copy)]
-            pub struct Columns<$a> {
+            pub struct __Columns<$a> {
                 $( $(#[doc = $doc])* pub $field: <$type as $crate::Value>::Column<$a>, )*
             }
 
             /// The columns of a batch that is being written.
             #[derive(Default)]
-            pub struct Builders $($life)* {
+            pub struct __Builders $($life)* {
                 $( $(#[doc = $doc])* pub $field: <$type as $crate::Value>::Builder, )*
             }
 
             impl $($life)* $crate::Row for $name $($life)* {
-                type Of<'of> = $of;
-                type Columns<'of> = Columns<'of>;
-                type Builders = Builders $($life)*;
+                type Of<'__of> = $of;
+                type Columns<'__of> = __Columns<'__of>;
+                type Builders = __Builders $($life)*;
                 const EVENT_TIMES: usize = 0 $(+ <$type as $crate::Value>::TIMES)*;
 
                 fn fields() -> $crate::__private::Vec<$crate::__private::Field> {
@@ -212,18 +216,18 @@ macro_rules! row {
                     fields
                 }
 
-                fn columns<'of>(source: &mut $crate::__private::Source<'of>) -> Self::Columns<'of> {
-                    Columns { $( $field: <$type as $crate::Value>::column(source), )* }
+                fn columns<'__of>(source: &mut $crate::__private::Source<'__of>) -> Self::Columns<'__of> {
+                    __Columns { $( $field: <$type as $crate::Value>::column(source), )* }
                 }
 
                 #[inline]
-                fn read<'of>(columns: &Self::Columns<'of>, row: usize) -> Self::Of<'of> {
+                fn read<'__of>(columns: &Self::Columns<'__of>, row: usize) -> Self::Of<'__of> {
                     $name { $( $field: <$type as $crate::Value>::get(&columns.$field, row), )* }
                 }
 
-                fn lacks(columns: &Columns<'_>, row: usize) -> ::core::option::Option<&'static str> {
+                fn lacks(columns: &__Columns<'_>, row: usize) -> ::core::option::Option<&'static str> {
                     $( if <$type as $crate::Value>::missing(&columns.$field, row) {
-                        return ::core::option::Option::Some(stringify!($field));
+                        return ::core::option::Option::Some([$($column,)? stringify!($field)][0]);
                     } )*
                     ::core::option::Option::None
                 }
@@ -241,7 +245,7 @@ macro_rules! row {
                 }
             }
 
-            impl $($life)* $crate::Builder for Builders $($life)* {
+            impl $($life)* $crate::Builder for __Builders $($life)* {
                 const COLUMNS: usize =
                     0 $(+ <<$type as $crate::Value>::Builder as $crate::Builder>::COLUMNS)*;
 

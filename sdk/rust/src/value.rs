@@ -20,6 +20,10 @@ use alloc::vec::Vec;
 /// These are: `bool`, `i32`, `i64`, `f64`, [`Decimal`], [`Timestamp`], `&str` and `String`,
 /// `&[u8]`, [`List`](crate::List) and `Vec`, structs that [`row!`](crate::row) declares, `Option` of all of them where
 /// a value can be null, and, for the event time of a row, [`EventTime`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no type of column",
+    note = "columns are bool, i32, i64, f64, Decimal, Timestamp, &str, String, &[u8], List, Vec, structs of row!, and Option of these"
+)]
 pub trait Value: Sized {
     /// The same type, borrowing from a batch of the lifetime.
     type Of<'a>: Clone + 'a;

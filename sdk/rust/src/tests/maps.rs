@@ -147,6 +147,48 @@ fn a_row_with_a_null_where_none_can_be_fails() {
     );
 }
 
+// Names that the macro's expansion could mistake for its own.
+wasmill::row! {
+    struct Builders<'of> {
+        columns: Columns<'of>,
+        row: i64,
+    }
+}
+
+wasmill::row! {
+    struct Columns<'a> {
+        rows: &'a str,
+        fields: Option<i64>,
+        builders: i64,
+    }
+}
+
+/// Emits each row unchanged.
+struct Nested;
+
+impl Map for Nested {
+    const NAME: &'static str = "nested";
+    type Config = ();
+    type Input = Builders<'static>;
+    type Outputs = Output<Builders<'static>>;
+
+    fn open(_: ()) -> Result<Self> {
+        Ok(Nested)
+    }
+
+    fn process(&mut self, row: Builders, out: &mut Self::Outputs) -> Result {
+        out.emit(row);
+        Ok(())
+    }
+}
+
+#[test]
+fn names_of_rows_and_fields_are_free() {
+    let row = |row, rows| Builders { columns: Columns { rows, fields: None, builders: row }, row };
+    let rows = [row(1, "a"), row(2, "")];
+    assert_eq!(run::<Nested>((), &rows).expect("it opens").rows(|out| out), rows);
+}
+
 wasmill::row! {
     struct Repeat {
         times: i64,
@@ -253,7 +295,7 @@ fn messages_of_many_failed_rows_fit_into_a_batch() {
 }
 
 wasmill::outputs! {
-    struct Columns {
+    struct Twice {
         doubled: Output<Number>,
         last: Output<Number>,
     }
@@ -266,13 +308,13 @@ impl Map for ByColumn {
     const NAME: &'static str = "by_column";
     type Config = ();
     type Input = Number;
-    type Outputs = Columns;
+    type Outputs = Twice;
 
     fn open(_: ()) -> Result<Self> {
         Ok(ByColumn)
     }
 
-    fn process_batch(&mut self, batch: &Batch<Number>, out: &mut Columns, failures: &mut Failures) {
+    fn process_batch(&mut self, batch: &Batch<Number>, out: &mut Twice, failures: &mut Failures) {
         let n = batch.columns().n;
         let doubled = n.values().iter().map(|n| n.wrapping_mul(2));
         out.doubled.fill(|columns| columns.n.extend(doubled, n.nulls()));
