@@ -174,9 +174,6 @@ func (w *rewriter) names() []byte {
 		b = appendU32(b, uint32(len(content)))
 		b = append(b, content...)
 	}
-	if w.m.ModuleName != "" {
-		sub(0, appendName(nil, w.m.ModuleName))
-	}
 	exported := map[uint32]string{}
 	for _, e := range w.m.Exports {
 		if e.Kind == module.ExternFunc && exported[e.Index] == "" {
@@ -197,7 +194,7 @@ func (w *rewriter) names() []byte {
 		if name == "" {
 			name = "func[" + strconv.Itoa(int(i)) + "]"
 		}
-		names = appendName(appendU32(names, w.function(i)), name)
+		names = appendName(appendU32(names, w.function(i)), cut(name))
 	}
 	if len(w.m.Functions) == 0 {
 		names = w.importNames(names)
