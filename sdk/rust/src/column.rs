@@ -56,7 +56,7 @@ macro_rules! column {
         }
     )* };
 }
-column!(Numbers<'a, N: Plain>, Bools<'a>, Strings<'a>, Lists<'a, C: Copy>, Structs<'a, C: Copy>);
+column!(Numbers<'a, N: Plain>, Bools<'a>, Bytes<'a>, Lists<'a, C: Copy>, Structs<'a, C: Copy>);
 
 /// A column of numbers.
 #[derive(Clone, Copy, Debug)]
@@ -122,18 +122,18 @@ impl<'a> Bools<'a> {
     }
 }
 
-/// A column of strings or of bytes.
+/// A column of bytes.
 #[derive(Clone, Copy, Debug)]
-pub struct Strings<'a> {
+pub struct Bytes<'a> {
     offsets: &'a [i32],
     values: &'a [u8],
     nulls: Nulls<'a>,
 }
 
-impl<'a> Strings<'a> {
+impl<'a> Bytes<'a> {
     pub(crate) fn new(source: &mut Source<'a>) -> Self {
         let node = source.node();
-        Strings {
+        Bytes {
             offsets: source.offsets(&node),
             values: view(source.batch, node.values, node.size),
             nulls: Nulls::new(source, &node),
@@ -153,25 +153,50 @@ impl<'a> Strings<'a> {
 
     /// The bytes of a row; arbitrary where it is null.
     #[inline]
-    pub fn bytes(&self, row: usize) -> &'a [u8] {
+    pub fn get(&self, row: usize) -> &'a [u8] {
         &self.values[self.offsets[row] as usize..self.offsets[row + 1] as usize]
-    }
-
-    /// The text of a row of a string column, "" where it is null.
-    #[inline]
-    pub(crate) fn text(&self, row: usize) -> &'a str {
-        if self.nulls.is_null(row) {
-            return "";
-        }
-        // SAFETY: the host has checked, before it wrote the batch, that each row of a string
-        // column that is not null is UTF-8; only string columns are read by this method.
-        unsafe { core::str::from_utf8_unchecked(self.bytes(row)) }
     }
 
     /// Which rows are null.
     #[inline]
     pub fn nulls(&self) -> Nulls<'a> {
         self.nulls
+    }
+}
+
+/// A column of strings.
+#[derive(Clone, Copy, Debug)]
+pub struct Strings<'a>(Bytes<'a>);
+
+impl<'a> Strings<'a> {
+    pub(crate) fn new(source: &mut Source<'a>) -> Self {
+        Strings(Bytes::new(source))
+    }
+
+    /// The text of a row; arbitrary where it is null.
+    #[inline]
+    pub fn get(&self, row: usize) -> &'a str {
+        // SAFETY: the contract has each row of a string column be UTF-8, null or not, and the host
+        // has checked that before it wrote the batch.
+        unsafe { core::str::from_utf8_unchecked(self.0.get(row)) }
+    }
+
+    /// The same column as bytes.
+    pub fn bytes(&self) -> Bytes<'a> {
+        self.0
+    }
+
+    /// Which rows are null.
+    #[inline]
+    pub fn nulls(&self) -> Nulls<'a> {
+        self.0.nulls
+    }
+}
+
+impl Column for Strings<'_> {
+    #[inline]
+    fn nulls(&self) -> Nulls<'_> {
+        self.0.nulls
     }
 }
 

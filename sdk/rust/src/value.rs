@@ -6,7 +6,7 @@
 use crate::builder::{
     BoolBuilder, Builder, ListBuilder, NumberBuilder, StringBuilder, StructBuilder, TimeBuilder,
 };
-use crate::column::{Bools, Column, Lists, Numbers, Strings, Structs};
+use crate::column::{Bools, Bytes, Column, Lists, Numbers, Strings, Structs};
 use crate::describe::{Field, Type};
 use crate::memory::Plain;
 use crate::row::Row;
@@ -165,10 +165,10 @@ impl Value for bool {
 }
 
 macro_rules! string {
-    ([$($x:lifetime)?] $type:ty, $of:ty, $kind:expr, $column:ident, $row:ident => $get:expr) => {
+    ([$($x:lifetime)?] $type:ty, $of:ty, $kind:expr, $columns:ident, $column:ident, $row:ident => $get:expr) => {
         impl $(<$x>)? Value for $type {
             type Of<'a> = $of;
-            type Column<'a> = Strings<'a>;
+            type Column<'a> = $columns<'a>;
             type Builder = StringBuilder;
 
             fn describe(field: &mut Field) {
@@ -176,7 +176,7 @@ macro_rules! string {
             }
 
             fn column<'a>(source: &mut Source<'a>) -> Self::Column<'a> {
-                Strings::new(source)
+                $columns::new(source)
             }
 
             #[inline]
@@ -191,9 +191,9 @@ macro_rules! string {
         }
     };
 }
-string!(['x] &'x str, &'a str, Type::String, column, row => column.text(row));
-string!(['x] &'x [u8], &'a [u8], Type::Bytes, column, row => column.bytes(row));
-string!([] String, String, Type::String, column, row => column.text(row).into());
+string!(['x] &'x str, &'a str, Type::String, Strings, column, row => column.get(row));
+string!(['x] &'x [u8], &'a [u8], Type::Bytes, Bytes, column, row => column.get(row));
+string!([] String, String, Type::String, Strings, column, row => column.get(row).into());
 
 impl<T: Value> Value for Option<T> {
     type Of<'a> = Option<T::Of<'a>>;

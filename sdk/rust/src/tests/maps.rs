@@ -4,9 +4,7 @@
 use super::conformance::maps::*;
 use crate::testing::{run, set_now};
 use crate::wire::{FULL, MAX_ROWS};
-use crate::{
-    Batch, Counter, EventTime, Failures, Forward, Level, List, Map, Output, Result, Timestamp, bail,
-};
+use crate::{Counter, EventTime, Forward, Level, List, Map, Output, Result, Timestamp, bail};
 
 fn numbers(numbers: &[Option<i64>]) -> Vec<Number> {
     numbers.iter().map(|&n| Number { n }).collect()
@@ -292,82 +290,6 @@ fn messages_of_many_failed_rows_fit_into_a_batch() {
         "no character is cut in two"
     );
     assert!(failures.iter().map(|(_, message)| message.len()).sum::<usize>() < 32 << 20);
-}
-
-wasmill::outputs! {
-    struct Twice {
-        doubled: Output<Number>,
-        last: Output<Number>,
-    }
-}
-
-/// Works on columns: doubles all numbers, and emits those of the last two rows again.
-struct ByColumn;
-
-impl Map for ByColumn {
-    const NAME: &'static str = "by_column";
-    type Config = ();
-    type Input = Number;
-    type Outputs = Twice;
-
-    fn open(_: ()) -> Result<Self> {
-        Ok(ByColumn)
-    }
-
-    fn process_batch(&mut self, batch: &Batch<Number>, out: &mut Twice, failures: &mut Failures) {
-        let n = batch.columns().n;
-        let doubled = n.values().iter().map(|n| n.wrapping_mul(2));
-        out.doubled.fill(|columns| columns.n.extend(doubled, n.nulls()));
-        let last = batch.len() as u32 - 1;
-        out.last.fill_from(&[last, last - 1], |columns| {
-            columns.n.push(n.values()[last as usize]);
-            columns.n.push(n.values()[last as usize - 1]);
-        });
-        for row in (0..batch.len()).filter(|&row| !n.nulls().is_null(row) && n.values()[row] == 13) {
-            failures.add(row, crate::Error::new("unlucky"));
-        }
-    }
-}
-
-#[test]
-fn an_operator_may_work_on_columns() {
-    let input: Vec<_> = (0..20).map(|n| if n % 3 == 1 { None } else { Some(n) }).collect();
-    let run = run::<ByColumn>((), &numbers(&input)).expect("it opens");
-    let doubled: Vec<_> = run.rows(|out| &out.doubled).iter().map(|row| row.n).collect();
-    let wanted: Vec<_> = input.iter().map(|n| n.map(|n| 2 * n)).collect();
-    assert_eq!(doubled, wanted);
-    assert_eq!(run.rows(|out| &out.last)[1].n, Some(18));
-    assert_eq!(run.origins(|out| &out.last), [19, 18]);
-}
-
-wasmill::row! {
-    struct Ragged {
-        a: i64,
-        b: i64,
-    }
-}
-
-struct Uneven;
-
-impl Map for Uneven {
-    const NAME: &'static str = "uneven";
-    type Config = ();
-    type Input = Number;
-    type Outputs = Output<Ragged>;
-
-    fn open(_: ()) -> Result<Self> {
-        Ok(Uneven)
-    }
-
-    fn process_batch(&mut self, _: &Batch<Number>, out: &mut Output<Ragged>, _: &mut Failures) {
-        out.fill(|columns| columns.a.push(1));
-    }
-}
-
-#[test]
-#[should_panic(expected = "column b was not filled")]
-fn columns_must_have_equally_many_rows() {
-    let _ = run::<Uneven>((), &numbers(&[Some(1)]));
 }
 
 /// Emits the time, from a list of its own.

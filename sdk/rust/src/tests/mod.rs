@@ -4,6 +4,7 @@
 //! Tests of the crate. The operators that they run are those of the conformance module.
 
 mod aggregates;
+mod columns;
 mod describe;
 mod golden;
 mod json;
