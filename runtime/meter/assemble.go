@@ -6,6 +6,7 @@ package meter
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/wasmill/wasmill/runtime/module"
 )
@@ -164,9 +165,20 @@ func appendLimits(b []byte, least, greatest uint32) []byte {
 	return appendU32(appendU32(append(b, 1), least), greatest)
 }
 
-// names returns a name section with the module's name and one for every function, so that stack
-// traces name functions as the guest's author counts them: a function without a name is called by
-// its export, or func[N] by its index before the rewriting.
+// maxName is how many bytes of a function's name are kept: a stack trace has 30 of them, and a guest
+// may choose names of megabytes.
+const maxName = 256
+
+func cut(name string) string {
+	if len(name) <= maxName {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxName], "") + "..."
+}
+
+// names returns a name section with a name for every function, so that stack traces name functions
+// as the guest's author counts them: a function without a name is called by its export, or func[N]
+// by its index before the rewriting. The module gets no name, which would precede each function's.
 func (w *rewriter) names() []byte {
 	b := appendName(nil, "name")
 	sub := func(id byte, content []byte) {

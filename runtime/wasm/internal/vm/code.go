@@ -51,7 +51,7 @@ func runtimeConfig() wazero.RuntimeConfig {
 // Each module has a wazero runtime of its own with a cache of its own, so that closing it frees all
 // of it, and so that no two stores share types (wazero issue 2511).
 func Load(ctx context.Context, cfg Config, m *module.Module, metered []byte, host []HostFunction) (*Code, error) {
-	c := &Code{names: frameNames{module: m.ModuleName, imports: m.Imports}}
+	c := &Code{names: frameNames{imports: m.Imports}}
 	store := folder{root: cfg.CacheDir}
 	if err := store.prepare(); err != nil {
 		return nil, err

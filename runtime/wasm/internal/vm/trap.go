@@ -92,14 +92,8 @@ func (c *Code) trap(function string, err error) *Trap {
 	return t
 }
 
-// maxFrame is how much of a frame is kept: names are the guest's to choose.
-const maxFrame = 200
-
 // frameNames knows which frames of a stack are the guest's.
-type frameNames struct {
-	module  string // the module's own name, which wazero puts before its functions
-	imports []module.ImportEntry
-}
+type frameNames struct{ imports []module.ImportEntry }
 
 // clean returns the frames of the guest's own functions by their names, without types.
 func (n frameNames) clean(frames string) []string {
@@ -110,12 +104,9 @@ func (n frameNames) clean(frames string) []string {
 		if strings.HasPrefix(frame, "...") || n.foreign(frame) {
 			continue
 		}
-		frame = strings.TrimPrefix(frame, n.module+".")
+		frame = strings.TrimPrefix(frame, ".") // before it, wazero writes the name of the module, which the meter takes away
 		if at := signatureAt(frame); at > 0 {
 			frame = frame[:at]
-		}
-		if len(frame) > maxFrame {
-			frame = frame[:maxFrame] + "..."
 		}
 		out = append(out, strings.Map(printable, strings.ToValidUTF8(frame, "\uFFFD")))
 	}
