@@ -78,7 +78,7 @@ func Decode(f operator.Format, schema *abi.Schema, data []byte, chunk func() int
 		case err != nil:
 			out.Err = err
 			return out
-		case begin == len(data):
+		case begin == len(data) && !full:
 			return out
 		case !full && end == len(data) && used == 0:
 			out.Err = fmt.Errorf("the decoder leaves %d bytes", end-begin)

@@ -202,6 +202,8 @@ func TestStreams(t *testing.T) {
 		{name: "more behind an array", data: "[]\n[]", err: `line 2: bad JSON in or behind element 1 of the array: "[" where the end of the stream, which is one array, belongs, after ""`},
 		{name: "an array that is cut off in an element", data: `[{"a":1},{"a":`, rows: []any{int64(1)}, offsets: []int64{1},
 			err: "line 1: the stream ends in element 2 of its array: a value is missing"},
+		{name: "an array that is cut off behind an element", data: `[{"a":1}`, rows: []any{int64(1)}, offsets: []int64{1},
+			err: "line 1: the array that the stream holds is not closed; it may be cut off"},
 		{name: "an array that is cut off between elements", data: "[{\"a\":1},\n", rows: []any{int64(1)}, offsets: []int64{1},
 			err: "line 2: the array that the stream holds is not closed; it may be cut off"},
 	} {

@@ -81,10 +81,10 @@ func (s *shape) inferArray(sample []byte, atEnd bool) (records int, err error) {
 		if c, at = next(sample, at); c == ']' && records == 0 {
 			return records, nil
 		}
-		at, err = p.infer(s, at)
-		if p.fault.kind == faultShort && !atEnd {
+		if p.skip(at) == failed && p.fault.kind == faultShort && !atEnd {
 			return records, nil // the sample ends in an element
 		}
+		at, err = p.infer(s, at)
 		if err != nil {
 			return records, fmt.Errorf("element %d: %w", records+1, err)
 		}
