@@ -32,7 +32,6 @@ type declaration struct {
 type outputField struct {
 	offset  uintptr
 	rows    *row.Codec    // of an Output
-	origin  uintptr       // of an Output: the offset in a row of its origin
 	columns []columnField // of a ColumnOutput
 	byCols  bool
 }
@@ -92,12 +91,9 @@ func (d *declaration) field(f reflect.StructField) error {
 	out := outputField{offset: f.Offset, byCols: isColumns}
 	var err error
 	if isRows {
-		pending := f.Type.Field(1).Type.Elem()
-		if out.rows, err = row.Of(pending.Field(0).Type, row.Output, nil); err != nil {
+		if out.rows, err = row.Of(f.Type.Field(1).Type.Elem(), row.Output, nil); err != nil {
 			return err
 		}
-		out.rows.SetStride(pending.Size())
-		out.origin = pending.Field(1).Offset
 		port.Fields, port.Time = out.rows.Fields, out.rows.Time
 	} else if port.Fields, port.Time, out.columns, err = columnFields(f.Type.Field(1).Type, builders); err != nil {
 		return err
@@ -117,7 +113,7 @@ func (d *declaration) open(op any, at unsafe.Pointer, config []byte) (*call, err
 			c.outputs = append(c.outputs, o)
 		} else {
 			o := (*output)(unsafe.Add(at, out.offset))
-			o.call, o.port, o.codec, o.origin = c, uint32(i), out.rows, out.origin
+			o.call, o.port, o.codec = c, uint32(i), out.rows
 			c.outputs = append(c.outputs, o)
 		}
 	}

@@ -116,28 +116,23 @@ func (c *call) relieve() {
 // those of the row that it came from, and T's.
 type Output[T any] struct {
 	output
-	rows []pending[T]
-}
-
-// pending is a row that has been emitted, and the row of the input that it came from.
-type pending[T any] struct {
-	row    T
-	origin uint32
+	rows []T
 }
 
 // output is an Output without its type. The rows follow it in memory.
 type output struct {
-	call   *call
-	codec  *row.Codec // of T, with the stride of pending[T]
-	origin uintptr    // its offset in that
-	port   uint32
+	call    *call
+	codec   *row.Codec
+	port    uint32
+	origins []uint32 // of each row
 }
 
 // Emit adds a row to the output. Strings and slices in it must not change until the call at hand
 // returns. Emit may be called any number of times for a row of the input, and not outside of one.
 func (o *Output[T]) Emit(row T) {
 	// Small enough to be inlined: a call costs more than all the rest.
-	o.rows = append(o.rows, pending[T]{row, o.call.row})
+	o.rows = append(o.rows, row)
+	o.origins = append(o.origins, o.call.row)
 }
 
 // header is Output.rows without its type.
@@ -152,42 +147,32 @@ func (o *output) pending() *header {
 
 func (o *output) width() int { return o.codec.Columns() }
 
-func (o *output) held() int { return o.pending().len }
+func (o *output) held() int { return len(o.origins) }
 
 func (o *output) flush(always bool) {
 	if rows := o.pending(); rows.len > 0 || always {
-		o.write(rows.data, rows.len, rows.len == o.call.rows)
-		rows.len = 0
+		o.write(rows.data, o.origins, len(o.origins) == o.call.rows && identity(o.origins))
+		rows.len, o.origins = 0, o.origins[:0]
 	}
 }
 
-// write hands over rows, in halves where they are too many or too large for one message. whole
-// says that they are all of a call, and as many as the input has.
-func (o *output) write(rows unsafe.Pointer, n int, whole bool) {
-	m, limit := &o.call.message, maxMessage
+// write hands over rows, in halves where they are too many or too large for one message. same
+// says that row n came from row n of the input, which has as many.
+func (o *output) write(rows unsafe.Pointer, origins []uint32, same bool) {
+	m, n, limit := &o.call.message, len(origins), maxMessage
 	if n <= 1 || o.call.aggregate {
 		limit = maxInt
 	}
 	m.Begin(o.port, n, o.codec.Columns(), o.call.known())
 	if n > wire.MaxRows && !o.call.aggregate || !o.codec.Write(m, rows, n, limit) {
-		o.write(rows, n/2, false)
-		o.write(unsafe.Add(rows, uintptr(n/2)*o.codec.Stride()), n-n/2, false)
+		o.write(rows, origins[:n/2], false)
+		o.write(unsafe.Add(rows, uintptr(n/2)*o.codec.Stride()), origins[n/2:], false)
 		return
 	}
-	o.writeOrigins(m, rows, n, whole)
-	o.call.handOver(m)
-}
-
-// writeOrigins says where rows came from, unless row n of a whole call came from row n.
-func (o *output) writeOrigins(m *wire.Message, rows unsafe.Pointer, n int, whole bool) {
-	at := m.Reserve(4 * n)
-	origins := wire.At[uint32](m, at, n)
-	row.Gather(origins, rows, o.origin, o.codec.Stride())
-	if whole && identity(origins) {
-		m.Truncate(at)
-	} else {
-		m.SetOrigins(at)
+	if !same {
+		m.SetOrigins(wire.AppendValues(m, origins, 4))
 	}
+	o.call.handOver(m)
 }
 
 // identity says whether row n came from row n.

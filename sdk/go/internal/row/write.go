@@ -22,9 +22,6 @@ func (c *Codec) Columns() int { return c.columns }
 // Stride returns the bytes from one row to the next.
 func (c *Codec) Stride() uintptr { return c.stride }
 
-// SetStride makes the codec one of structs that are larger and begin with a row.
-func (c *Codec) SetStride(stride uintptr) { c.stride = stride }
-
 // Write appends the columns of n rows to a message that has been begun. It returns false, having
 // written some, where the message would grow past limit bytes.
 func (c *Codec) Write(m *wire.Message, rows unsafe.Pointer, n, limit int) bool {
@@ -127,14 +124,14 @@ func store[T wire.Fixed](w *writer, segs []segment, stride, offset uintptr, rows
 	at := w.m.Reserve(rows * width)
 	values := wire.At[T](w.m, at, rows)
 	for _, s := range segs {
-		Gather(values[:s.n], s.base, offset, stride)
+		gather(values[:s.n], s.base, offset, stride)
 		values = values[s.n:]
 	}
 	return at
 }
 
-// Gather copies values that lie stride bytes from each other, the first at an offset from base.
-func Gather[T wire.Fixed](values []T, base unsafe.Pointer, off, stride uintptr) {
+// gather copies values that lie stride bytes from each other, the first at an offset from base.
+func gather[T wire.Fixed](values []T, base unsafe.Pointer, off, stride uintptr) {
 	for len(values) >= 8 {
 		v, p := (*[8]T)(values), unsafe.Add(base, off)
 		v[0] = *(*T)(p)
@@ -157,30 +154,69 @@ func Gather[T wire.Fixed](values []T, base unsafe.Pointer, off, stride uintptr) 
 // writeStrings also writes bytes: a slice begins as a string does.
 func (n *Node) writeStrings(w *writer, segs []segment, stride uintptr, rows int, c *wire.Column) {
 	at := w.m.Reserve(4 * (rows + 1))
-	offsets := wire.At[int32](w.m, at, rows+1)
-	offsets[0] = 0
-	size, row := 0, 1
-	for _, s := range segs {
-		off := n.offset
-		for range s.n {
-			size += len(*(*string)(unsafe.Add(s.base, off)))
-			offsets[row] = int32(size)
-			row++
-			off += stride
-		}
-	}
+	size := n.ends(wire.At[int32](w.m, at, rows+1), segs, stride)
 	if w.over = w.m.Len()+size > w.limit; w.over {
 		return
 	}
 	c.Offsets, c.Values, c.Size = uint32(at), uint32(w.m.Reserve(size)), uint32(size)
-	values := wire.At[byte](w.m, int(c.Values), size)
+	to := unsafe.Pointer(unsafe.SliceData(wire.At[byte](w.m, int(c.Values), size)))
 	for _, s := range segs {
-		off := n.offset
-		for range s.n {
-			values = values[copy(values, *(*string)(unsafe.Add(s.base, off))):]
+		to = copyTexts(to, unsafe.Add(s.base, n.offset), stride, s.n)
+	}
+}
+
+// ends writes where each string ends, after where the first begins, and returns the last.
+func (n *Node) ends(offsets []int32, segs []segment, stride uintptr) int {
+	offsets[0] = 0
+	size, ends := 0, offsets[1:]
+	for _, s := range segs {
+		off, rows := n.offset, s.n
+		for ; rows >= 4; rows -= 4 {
+			p, e := unsafe.Add(s.base, off), (*[4]int32)(ends)
+			a := size + (*text)(p).len
+			b := a + (*text)(unsafe.Add(p, stride)).len
+			c := b + (*text)(unsafe.Add(p, 2*stride)).len
+			size = c + (*text)(unsafe.Add(p, 3*stride)).len
+			e[0], e[1], e[2], e[3] = int32(a), int32(b), int32(c), int32(size)
+			ends = ends[4:]
+			off += 4 * stride
+		}
+		for i := range ends[:rows] {
+			size += (*text)(unsafe.Add(s.base, off)).len
+			ends[i] = int32(size)
 			off += stride
 		}
+		ends = ends[rows:]
 	}
+	return size
+}
+
+// copyTexts copies n strings, whose headers lie stride bytes from each other, to one place, and
+// returns where that ends. Most strings are short, and a few loads and stores, which may overlap,
+// cost less than a call of memory.copy, which copy is.
+func copyTexts(to, headers unsafe.Pointer, stride uintptr, n int) unsafe.Pointer {
+	for i := range uintptr(n) {
+		t := (*text)(unsafe.Add(headers, i*stride))
+		from, size := t.data, t.len
+		switch {
+		case size > 16:
+			copy(unsafe.Slice((*byte)(to), size), unsafe.Slice((*byte)(from), size))
+		case size > 8:
+			last := *(*uint64)(unsafe.Add(from, size-8))
+			*(*uint64)(to) = *(*uint64)(from)
+			*(*uint64)(unsafe.Add(to, size-8)) = last
+		case size >= 4:
+			last := *(*uint32)(unsafe.Add(from, size-4))
+			*(*uint32)(to) = *(*uint32)(from)
+			*(*uint32)(unsafe.Add(to, size-4)) = last
+		case size > 0:
+			*(*byte)(to) = *(*byte)(from)
+			*(*byte)(unsafe.Add(to, size>>1)) = *(*byte)(unsafe.Add(from, size>>1))
+			*(*byte)(unsafe.Add(to, size-1)) = *(*byte)(unsafe.Add(from, size-1))
+		}
+		to = unsafe.Add(to, size)
+	}
+	return to
 }
 
 func (n *Node) writeList(w *writer, segs []segment, stride uintptr, rows int, c *wire.Column) {

@@ -103,7 +103,7 @@ func (m *Message) Append(data string) int {
 // that makes room.
 func At[T Fixed](m *Message, at, n int) []T { return View[T](m.buf, at, n) }
 
-// AppendValues copies values of fixed width to a multiple of 8, which it returns.
+// AppendValues copies values, width bytes each, to a multiple of 8, which it returns.
 func AppendValues[T Fixed](m *Message, values []T, width int) int {
 	at := m.Reserve(len(values) * width)
 	copy(At[T](m, at, len(values)), values)

@@ -70,9 +70,11 @@ type Fixed interface {
 	~uint8 | ~int32 | ~uint32 | ~int64 | ~float64
 }
 
-// Words returns n zero bytes whose address is a multiple of 8.
+// Words returns n zero bytes whose address is a multiple of 8. The memory goes on behind them, so
+// that a pointer to their end, as an empty string at the end of a column has it, is one into the
+// same memory: the collector would stumble over another.
 func Words(n int) []byte {
-	words := make([]uint64, (n+7)/8)
+	words := make([]uint64, n/8+2)
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), n)
 }
 
