@@ -42,7 +42,7 @@
 // fields and those tagged `wasmill:"-"` are none. A field of type Null may be null; a row in which
 // another one is null never reaches the operator.
 //
-// An operator without outputs of that type has a side output for each further Output field. If the
+// The first Output field is the operator's main output, each further one a side output. If the
 // struct has a method Open() error, it is called when the configuration is there, and its error
 // refuses it; Close() error is called at the end.
 //
