@@ -95,7 +95,7 @@ func checkProgram(t *testing.T, seed uint64) (cost, fuel int64) {
 }
 
 func TestRandomProgramsBehaveTheSameAndPayForWhatTheyRun(t *testing.T) {
-	n := uint64(150)
+	n := uint64(100)
 	if testing.Short() {
 		n = 40
 	}

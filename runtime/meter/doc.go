@@ -38,9 +38,14 @@
 // Charges at entries and loop headers are checked: fuel may not go below zero there. The others
 // only subtract, and are caught by the next check.
 //
+// A leaf (a small function without loops and calls that is in no export, global or element segment)
+// charges nothing: a direct call of it costs what all of it costs.
+//
 // Instructions whose work depends on an operand (memory.fill, memory.copy, memory.init, memory.grow
 // and their like on tables) are charged, checked, by that operand just before they run, in 64-bit
-// arithmetic: 2**32 times the largest weight stays below 2**63.
+// arithmetic: 2**32 times the largest weight stays below 2**63. A small constant length is part of the
+// region's cost, and growing by more than the maximum, which only returns -1, is not charged by its
+// operand.
 //
 // # Why no work is free
 //

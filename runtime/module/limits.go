@@ -49,7 +49,7 @@ type Limits struct {
 	Nesting       int // blocks within blocks; 10,000
 	Operands      int // height of one function's operand stack; 50,000
 	BrTargets     int // br_table targets of one function; 65,536
-	ModuleTargets int // br_table targets over all functions; 500,000 (a 6 MB Go program has 80,000)
+	ModuleTargets int // br_table targets over all functions; 500,000 (a 6 MB Go program has 128,000)
 	Name          int // bytes of one name of an import, an export or a custom section; 16 KiB
 	CustomSection int // bytes of one custom section other than name and .debug_*; 1 MiB
 

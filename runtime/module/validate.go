@@ -3,6 +3,8 @@
 
 package module
 
+import "slices"
+
 // validator type-checks function bodies by the algorithm of the specification's appendix
 // (https://www.w3.org/TR/wasm-core-2/#validation-algorithm): a stack of value types and a stack of
 // control frames, both reused from function to function.
@@ -16,7 +18,7 @@ type validator struct {
 	at     int         // its offset
 
 	body       *Function
-	vector     bool // the body has vector instructions
+	vector     bool // the body has a vector
 	mutable    int  // mutable globals of the module
 	most       int  // highest operand stack
 	loops      int  // loops around the instruction in hand
@@ -75,10 +77,10 @@ func (v *validator) validateBodies() {
 func (v *validator) validateBody() {
 	v.pos, v.end = v.body.Start, v.body.End
 	t := v.m.Types[v.body.Type]
+	v.most, v.loops, v.merges, v.reloads, v.targets, v.vector = 0, 0, 1, 0, 0, false
 	v.readLocals(t)
 	v.body.Code = v.pos
 	v.vals, v.frames = v.vals[:0], v.frames[:0]
-	v.most, v.loops, v.merges, v.reloads, v.targets, v.vector = 0, 0, 1, 0, 0, false
 	v.frames = append(v.frames, frame{op: OpBlock, out: t.Results})
 	for v.err == nil && len(v.frames) > 0 {
 		v.at = v.pos
@@ -107,6 +109,7 @@ func (v *validator) validateBody() {
 func (v *validator) readLocals(t FuncType) {
 	l := v.policy.Limits
 	v.locals = append(v.locals[:0], t.Params...)
+	v.vector = slices.Contains(t.Params, V128)
 	declared := uint64(0)
 	for groups := v.count("groups of locals", "Locals", l.Locals, 2); groups > 0 && v.err == nil; groups-- {
 		n := v.u32()
@@ -116,6 +119,7 @@ func (v *validator) readLocals(t FuncType) {
 			return
 		}
 		t := v.valueType()
+		v.vector = v.vector || t == V128
 		for range n {
 			v.locals = append(v.locals, t)
 		}
