@@ -59,13 +59,6 @@ var guests = map[string]func(t testing.TB) string{
 
 var sdks = filepath.Join("..", "..", "sdk")
 
-// eachLanguage runs a test with the module that each SDK builds of its conformance project.
-func eachLanguage(t *testing.T, test func(t *testing.T, build func(testing.TB) string)) {
-	for lang, build := range guests {
-		t.Run(lang, func(t *testing.T) { test(t, build) })
-	}
-}
-
 func load(t testing.TB, e *wasm.Engine, path string) *wasm.Module {
 	t.Helper()
 	m, err := e.LoadFile(t.Context(), path)
