@@ -152,7 +152,7 @@ func Schema(t testing.TB, pairs ...string) *abi.Schema {
 func Run(t *testing.T, s Suite) {
 	for _, schema := range s.Schemas {
 		t.Run(schema.String(), func(t *testing.T) {
-			for seed := range uint64(20) {
+			for seed := range uint64(8) {
 				s.roundTrip(t, schema, rand.New(rand.NewPCG(seed, 1)))
 			}
 			s.empty(t, schema)

@@ -145,7 +145,7 @@ func (d *decoder) full(rows *operator.Rows) bool {
 // record reads a line.
 func (d *decoder) record(record []byte, rows *operator.Rows) error {
 	p := &d.parser
-	p.data = record
+	p.data, p.room = record, abi.MaxBatchBytes
 	c, at := next(record, 0)
 	if at == len(record) {
 		return nil // a blank line
@@ -253,6 +253,7 @@ func (d *decoder) array(data []byte, used int, atEnd bool, rows *operator.Rows) 
 // elementAt reads the element at hand, whether it fits or not.
 func (d *decoder) elementAt(start int, atEnd bool, rows *operator.Rows) (int, error) {
 	p := &d.parser
+	p.room = abi.MaxBatchBytes
 	if p.data[start] != '{' {
 		p.noObject(start)
 	} else if end := p.object(d.root, rows.Rows(), start); end != failed {

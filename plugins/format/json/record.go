@@ -22,6 +22,7 @@ import (
 type parser struct {
 	data       []byte
 	unitDigits int
+	room       int    // bytes that items of the record's lists may yet take in their columns
 	scratch    []byte // a string whose escapes are resolved
 	binary     []byte // a string that was base64
 	fault      fault
@@ -144,6 +145,7 @@ type column struct {
 	*batch.ColumnBuilder
 	typ    abi.Type
 	field  *abi.Field
+	size   int     // bytes that a null takes, about
 	items  *column // of a list
 	fields *object // of a struct
 }
@@ -163,13 +165,16 @@ func newObject(fields []abi.Field) *object {
 }
 
 func newColumn(f *abi.Field) column {
-	c := column{typ: f.Type, field: f}
+	c := column{typ: f.Type, field: f, size: max(f.Type.Width(), 4)}
 	switch f.Type {
 	case abi.List:
 		items := newColumn(&f.Children[0])
 		c.items = &items
 	case abi.Struct:
 		c.fields = newObject(f.Children)
+		for i := range c.fields.columns {
+			c.size += c.fields.columns[i].size
+		}
 	}
 	return c
 }
@@ -270,9 +275,9 @@ func (p *parser) name(o *object, at int) (number int32, end int) {
 func (p *parser) member(o *object, number int, c byte, at int) int {
 	col := &o.columns[number]
 	if col.Rows() != o.rows {
-		at = p.refuse(errors.New("the name is there twice"))
-	} else if at = p.value(col, c, at); at != failed {
-		return at
+		p.refuse(errors.New("the name is there twice"))
+	} else if end := p.value(col, c, at); end != failed {
+		return end
 	}
 	if p.fault.kind == faultValue {
 		p.fault.path = append(p.fault.path, col.field.Name)
@@ -462,6 +467,10 @@ func (p *parser) list(col *column, c byte, at int) int {
 		return at + 1
 	}
 	for i := 0; ; i++ {
+		// Two bytes of text, as in {}, can be a struct of a thousand nulls.
+		if p.room -= col.items.size; p.room < 0 {
+			return p.refuse(fmt.Errorf("the lists of the record take more than %d MiB", abi.MaxBatchBytes>>20))
+		}
 		if at = p.value(col.items, c, at); at == failed {
 			if p.fault.kind == faultValue {
 				p.fault.path = append(p.fault.path, "["+strconv.Itoa(i)+"]")

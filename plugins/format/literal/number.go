@@ -266,14 +266,18 @@ func AppendDecimal(dst []byte, v int64, scale uint8) []byte {
 	}
 	power := powers[scale]
 	dst = strconv.AppendUint(dst, u/power, 10)
-	return appendPadded(append(dst, '.'), u%power, power)
+	return appendPadded(append(dst, '.'), u%power, int(scale))
 }
 
-// appendPadded appends v with as many digits as limit, a power of ten above v, has zeros.
-func appendPadded(dst []byte, v, limit uint64) []byte {
-	at := len(dst)
-	dst = strconv.AppendUint(dst, v+limit, 10)
-	return append(dst[:at], dst[at+1:]...)
+// appendPadded appends the last digits of v, with zeros in front.
+func appendPadded(dst []byte, v uint64, digits int) []byte {
+	const zeros = "000000000000000000"
+	dst = append(dst, zeros[:digits]...)
+	for at := len(dst) - 1; v > 0; at-- {
+		dst[at] = '0' + byte(v%10)
+		v /= 10
+	}
+	return dst
 }
 
 // AppendFloat64 appends the shortest text that reads back as f, which is finite.

@@ -225,25 +225,36 @@ func AppendTime(dst []byte, t abi.EventTime) []byte {
 	clock := int(seconds) - days*day
 	year, month, dayOfMonth := date(days)
 	dst = appendYear(dst, year)
-	dst = append(dst, '-', byte('0'+month/10), byte('0'+month%10), '-', byte('0'+dayOfMonth/10), byte('0'+dayOfMonth%10))
-	h, m, s := clock/3600, clock/60%60, clock%60
-	dst = append(dst, 'T', byte('0'+h/10), byte('0'+h%10), ':', byte('0'+m/10), byte('0'+m%10), ':', byte('0'+s/10), byte('0'+s%10))
+	start := len(dst)
+	dst = append(dst, "-00-00T00:00:00"...)
+	text := dst[start:]
+	put(text[1:], month)
+	put(text[4:], dayOfMonth)
+	put(text[7:], clock/3600)
+	put(text[10:], clock/60%60)
+	put(text[13:], clock%60)
 	switch {
 	case micros == 0:
 	case micros%1000 == 0:
-		dst = appendPadded(append(dst, '.'), uint64(micros/1000), 1000)
+		dst = appendPadded(append(dst, '.'), uint64(micros/1000), 3)
 	default:
-		dst = appendPadded(append(dst, '.'), uint64(micros), second)
+		dst = appendPadded(append(dst, '.'), uint64(micros), 6)
 	}
 	return append(dst, 'Z')
 }
 
+// put writes a number of two digits.
+func put(dst []byte, v int) { dst[0], dst[1] = '0'+byte(v/10), '0'+byte(v%10) }
+
 func appendYear(dst []byte, year int) []byte {
 	switch {
 	case year < 0:
-		return appendPadded(append(dst, '-'), uint64(-year), 1_000_000)
+		return appendPadded(append(dst, '-'), uint64(-year), 6)
 	case year > 9999:
-		return appendPadded(append(dst, '+'), uint64(year), 1_000_000)
+		return appendPadded(append(dst, '+'), uint64(year), 6)
 	}
-	return append(dst, byte('0'+year/1000), byte('0'+year/100%10), byte('0'+year/10%10), byte('0'+year%10))
+	dst = append(dst, "0000"...)
+	put(dst[len(dst)-4:], year/100)
+	put(dst[len(dst)-2:], year%100)
+	return dst
 }
