@@ -49,12 +49,8 @@ func declare(name, doc string, kind wire.Kind, op reflect.Type) (*declaration, e
 		return nil, d.wrap(errors.New(op.String() + " has an EventTime among its configuration; that is part of a row"))
 	}
 	d.config, d.wire.Config = config, config.Fields
-	for i := range op.NumField() {
-		if f := op.Field(i); f.PkgPath == "" {
-			if err := d.field(f); err != nil {
-				return nil, d.wrap(errors.New(op.String() + "." + f.Name + ": " + err.Error()))
-			}
-		}
+	if err := d.fields(op, 0); err != nil {
+		return nil, d.wrap(err)
 	}
 	if len(d.outputs) == 0 {
 		return nil, d.wrap(errors.New(op.String() + " has no field of type wasmill.Output"))
@@ -66,7 +62,28 @@ func (d *declaration) wrap(err error) error {
 	return errors.New("operator " + d.wire.Name + ": " + err.Error())
 }
 
-// field takes in a field of the operator that is an output or a counter.
+// fields takes in the outputs and counters of an operator, and of what is embedded in it.
+func (d *declaration) fields(t reflect.Type, at uintptr) error {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		f.Offset += at
+		var err error
+		switch {
+		case f.Anonymous && f.Type.Kind() == reflect.Struct && f.Type.PkgPath() != row.SDK:
+			err = d.fields(f.Type, f.Offset)
+		case f.PkgPath == "":
+			if err = d.field(f); err != nil {
+				err = errors.New(t.String() + "." + f.Name + ": " + err.Error())
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// field takes in a field that is an output or a counter.
 func (d *declaration) field(f reflect.StructField) error {
 	name, options := row.Tag(f)
 	isRows, isColumns := row.Is(f.Type, "Output["), row.Is(f.Type, "ColumnOutput[")

@@ -200,6 +200,21 @@ type op[T any] struct{ Out wasmill.Output[T] }
 
 func (o *op[T]) Process(*item) error { return nil }
 
+type withMap struct {
+	op[item]
+	Seen map[string]int
+}
+
+type withBytes struct {
+	op[item]
+	Raw []byte
+}
+
+type withLists struct {
+	op[item]
+	Raw [][]int64
+}
+
 type noOutput struct{ N int64 }
 
 func (*noOutput) Process(*item) error { return nil }
@@ -210,6 +225,10 @@ func TestAMistakeInATypeIsNamed(t *testing.T) {
 		"wasmill_test.withDecimal.Price: a Decimal says its digits after the point: `wasmill:\"name,scale=2\"`":                                          wasmill.Map("o", "", (*op[withDecimal]).Process),
 		"wasmill_test.withTime.T: a row has one EventTime":                                                                                               wasmill.Map("o", "", (*op[withTime]).Process),
 		"unknown option \"sacle=2\" in its tag":                                                                                                          wasmill.Map("o", "", (*op[withTag]).Process),
+		"wasmill_test.withMap.Seen: no column has the type map[string]int; there are":                                                                    wasmill.Map("o", "", func(*withMap, *item) error { return nil }),
+		"A field that is no configuration is unexported":                                                                                                 wasmill.Map("o", "", func(*withMap, *item) error { return nil }),
+		"withBytes.Raw: a configuration field can't have the type bytes":                                                                                 wasmill.Map("o", "", func(*withBytes, *item) error { return nil }),
+		"withLists.Raw: a configuration field can't be a list of type list":                                                                              wasmill.Map("o", "", func(*withLists, *item) error { return nil }),
 		"wasmill_test.noOutput has no field of type wasmill.Output":                                                                                      wasmill.Map("o", "", (*noOutput).Process),
 	} {
 		if _, err := operator.Describe(); err == nil || !strings.Contains(err.Error(), want) {
@@ -334,4 +353,28 @@ func (s *shiftOp) Process(r *row4) error {
 	r.At++
 	s.Out.Emit(*r)
 	return nil
+}
+
+type counted struct {
+	Out  wasmill.Output[item]
+	Seen wasmill.Counter
+}
+
+type embedding struct {
+	By int64
+	counted
+}
+
+func (e *embedding) Process(i *item) error {
+	e.Seen.Add(1)
+	e.Out.Emit(item{i.N + e.By})
+	return nil
+}
+
+func TestWhatIsEmbeddedInAnOperatorIsItsOwn(t *testing.T) {
+	op := wasmilltest.Open(t, wasmill.Map("embedding", "", (*embedding).Process), wasmilltest.Config{"by": 2})
+	r := wasmilltest.Map(op, item{1}, item{5})
+	if got := wasmilltest.Rows[item](r, ""); !slices.Equal(got, []item{{3}, {7}}) || r.Counters["seen"] != 2 {
+		t.Errorf("got %v and counters %v", got, r.Counters)
+	}
 }

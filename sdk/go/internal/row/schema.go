@@ -169,6 +169,12 @@ func (b *builder) column(f reflect.StructField, offset uintptr) (*Node, error) {
 		return nil, errors.New("unknown option \"" + options[0] + "\" in its tag; there is scale=0 to scale=18")
 	}
 	n, err := b.node(f.Type, offset, tg)
+	if b.role == Config && err == nil {
+		err = n.configurable()
+	}
+	if err != nil && b.role == Config {
+		return nil, errors.New(err.Error() + ". A field that is no configuration is unexported, or tagged `wasmill:\"-\"`")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +186,19 @@ func (b *builder) column(f reflect.StructField, offset uintptr) (*Node, error) {
 		n.Required = !n.null && !tg.hasDef
 	}
 	return n, nil
+}
+
+// configurable returns an error for a type that a configuration field can't have.
+func (n *Node) configurable() error {
+	switch {
+	case n.Type == wire.Struct, n.Type == wire.Bytes:
+		return errors.New("a configuration field can't have the type " + n.Type.String())
+	case n.Type == wire.List:
+		if item := n.children[0].Type; item == wire.List || item == wire.Struct || item == wire.Bytes {
+			return errors.New("a configuration field can't be a list of type " + item.String())
+		}
+	}
+	return nil
 }
 
 // scaleOf takes the scale of a decimal out of a tag's options.
