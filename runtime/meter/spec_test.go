@@ -67,7 +67,6 @@ type specRun struct {
 	named    map[string]api.Module
 	last     api.Module
 	counts   map[string]int
-	newly    []string // files that 1.0 calls invalid and 2.0 admits
 }
 
 // wideOpen is a policy for the suites: they import anything, start at will and test large values.

@@ -12,7 +12,6 @@ type parser struct {
 	policy  Policy
 	last    int // rank of the last section that was no custom section
 	bodies  int // entries of the code section
-	locals  int // declared locals so far
 	items   int // element entries so far
 	hasName bool
 }
