@@ -1,0 +1,13 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Operators for wasmill in AssemblyScript. ../README.md shows how; the contract that they speak is
+// ../../../abi/SPEC.md. A module is one thread and runs one operator, whose columns are objects at
+// the top level of a file: what is declared once is described to the host, read and written.
+
+export { AggregateOperator, MapOperator, Operator } from "./operator";
+export { BoolColumn, BytesColumn, Column, Columns, Input, ListColumn, NumberColumn, StringColumn } from "./input";
+export { OutBool, OutBytes, OutColumn, OutColumns, OutList, OutNumber, OutString, OutStruct } from "./columns";
+export { Output } from "./output";
+export { Accumulators, BoolState, NumberState, State, StringState, StructState } from "./state";
+export { Counter, Level, log, now, refuse } from "./host";
