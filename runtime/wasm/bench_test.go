@@ -73,6 +73,14 @@ func BenchmarkLoad(b *testing.B) {
 				loadOnce(b, wasm.Options{CacheDir: dir, Compiler: compiler}, path)
 			}
 		})
+		b.Run(lang+"/cold in process", func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				dir := b.TempDir()
+				b.StartTimer()
+				loadOnce(b, wasm.Options{CacheDir: dir}, path)
+			}
+		})
 		b.Run(lang+"/warm", func(b *testing.B) {
 			opts := wasm.Options{CacheDir: b.TempDir(), Compiler: compiler}
 			loadOnce(b, opts, path)
