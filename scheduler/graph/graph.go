@@ -23,14 +23,15 @@ type Graph struct {
 
 // Options are a pipeline's settings as a whole.
 type Options struct {
-	// Parallelism is the number of subtasks of each node that sets none. Default 1.
-	Parallelism int
+	// Parallelism is the number of subtasks of each source and operator that sets none; sinks have
+	// 1. Default 1.
+	Parallelism int `yaml:"parallelism"`
 	// Latency is the longest that a row waits for its batch to fill. Default 50 ms.
-	Latency time.Duration
+	Latency time.Duration `yaml:"latency"`
 	// BatchRows is the most rows of a batch that a source makes. Default 1,024.
-	BatchRows int
+	BatchRows int `yaml:"batch_rows"`
 	// Seed is where all randomness of the job comes from. Default 1.
-	Seed uint64
+	Seed uint64 `yaml:"seed"`
 }
 
 // Node is one source, operator or sink. Exactly one of Source, New and Sink is set.
@@ -46,6 +47,8 @@ type Node struct {
 	Source *SourceNode
 	New    func(operator.Context) (operator.Operator, error)
 	Sink   operator.Sink
+
+	about string // what the node is, for a plan
 }
 
 // Port is an output of a node. The first is the main one and has no name.

@@ -1,0 +1,412 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wasmill/wasmill/abi"
+	"github.com/wasmill/wasmill/abi/batch"
+	"github.com/wasmill/wasmill/scheduler/operator"
+)
+
+// checker makes nodes of a pipeline's parts. It goes on after a problem: what a part would have
+// produced is then unknown, and nothing is said about what follows from that.
+type checker struct {
+	*reporter
+	ctx      context.Context
+	pipeline *Pipeline
+	catalog  Catalog
+	folder   string // absolute
+	pool     *batch.Pool
+	drafts   []*draft // in the order of the file, from order() on topologically
+	byName   map[string]*draft
+	modules  map[string]loaded // by path
+}
+
+type loaded struct {
+	module operator.Module
+	err    error
+}
+
+// draft is a node that is being checked.
+type draft struct {
+	name   string
+	kind   string // source, operator or sink
+	where  place
+	make   func(*draft) // checks the part and completes the node
+	node   *Node
+	inputs []*link
+	// streams are the outputs. Where portsKnown is false there may be others.
+	streams    []*stream
+	portsKnown bool
+	readers    int // of outputs that are not known
+}
+
+// link is a reference to an output.
+type link struct {
+	from  *draft // nil where there is none of that name
+	port  string
+	text  string // as in the file
+	where place
+}
+
+// stream is what is known of an output.
+type stream struct {
+	port    string
+	schema  *abi.Schema // nil: unknown
+	origins []string    // of the columns: `source "bids"`
+	// untimed says why rows have no event time, and what to do; "" where they have one.
+	untimed string
+	readers int
+}
+
+func newChecker(ctx context.Context, p *Pipeline, catalog Catalog, out *reporter) *checker {
+	c := &checker{
+		reporter: out, ctx: ctx, pipeline: p, catalog: catalog, pool: &batch.Pool{},
+		byName: map[string]*draft{}, modules: map[string]loaded{}, folder: p.Folder,
+	}
+	if folder, err := filepath.Abs(p.Folder); err == nil {
+		c.folder = folder
+	}
+	return c
+}
+
+// graph checks everything.
+func (c *checker) graph() (*Graph, Problems) {
+	c.settings()
+	c.declare()
+	for _, d := range c.drafts {
+		c.resolve(d)
+	}
+	c.order()
+	for _, d := range c.drafts {
+		d.make(d)
+	}
+	c.unread()
+	if len(c.problems) > 0 {
+		return nil, c.sorted()
+	}
+	g := &Graph{Name: c.pipeline.Name, Options: c.pipeline.Options}
+	for _, d := range c.drafts {
+		g.Nodes = append(g.Nodes, d.node)
+	}
+	return g, nil
+}
+
+// The bounds of a pipeline's settings.
+const (
+	maxParallelism = 128 // a subtask owns at least one of the key groups
+	maxLatency     = time.Hour
+)
+
+// between reports a number that is out of bounds.
+func between[T int | time.Duration](c *checker, v, least, most T, where place) {
+	if v < least || v > most {
+		c.report(where, "", "%s is %v; it can be %v to %v", where.path[len(where.path)-1], v, least, most)
+	}
+}
+
+func (c *checker) settings() {
+	if c.pipeline.Name == "" && !c.wrong(at("name")) {
+		c.report(at("name"), "begin the file with name: NAME", "the pipeline has no name")
+	} else {
+		c.checkName(c.pipeline.Name, at("name"))
+	}
+	o := &c.pipeline.Options
+	between(c, o.Parallelism, 1, maxParallelism, at("options", "parallelism"))
+	between(c, o.Latency, time.Microsecond, maxLatency, at("options", "latency"))
+	between(c, o.BatchRows, 1, abi.MaxRows, at("options", "batch_rows"))
+}
+
+var validName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,63}$`)
+
+func (c *checker) checkName(name string, where place) {
+	if !validName.MatchString(name) {
+		c.report(where, "a name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or _", "%q can't be a name", clip(name))
+	}
+}
+
+// declare makes a draft of each part.
+func (c *checker) declare() {
+	p := c.pipeline
+	for i := range p.Sources {
+		s := &p.Sources[i]
+		c.add(&draft{name: s.Name, kind: "source", where: at("sources", s.Name), make: func(d *draft) { c.source(d, s) }}, nil)
+	}
+	for i := range p.Operators {
+		o := &p.Operators[i]
+		c.add(&draft{name: o.Name, kind: "operator", where: at("operators", o.Name), make: func(d *draft) { c.operator(d, o) }}, o.From)
+	}
+	for i := range p.Sinks {
+		s := &p.Sinks[i]
+		c.add(&draft{name: s.Name, kind: "sink", where: at("sinks", s.Name), make: func(d *draft) { c.sink(d, s) }}, s.From)
+	}
+	if len(p.Sources) == 0 && !c.wrong(at("sources")) {
+		c.report(at("sources"), "add sources: {NAME: {file: PATH}}", "the pipeline has no sources")
+	}
+	if len(p.Sinks) == 0 && !c.wrong(at("sinks")) {
+		c.report(at("sinks"), "add sinks: {NAME: {from: NODE, stdout: }}", "the pipeline has no sinks")
+	}
+}
+
+func (c *checker) add(d *draft, from []string) {
+	c.checkName(d.name, d.where.itsKey())
+	if other, ok := c.byName[d.name]; ok {
+		c.report(d.where.itsKey(), "sources, operators and sinks share one set of names", "the name %q is taken by a %s", clip(d.name), other.kind)
+	} else {
+		c.byName[d.name] = d
+	}
+	line, _, _ := c.root.find(d.where.itsKey())
+	d.node = &Node{Name: d.name, Line: line, DeadLetters: -1}
+	for i, ref := range from {
+		where := d.where.under("from")
+		if len(from) > 1 {
+			where = where.under(strconv.Itoa(i))
+		}
+		d.inputs = append(d.inputs, &link{text: ref, where: where})
+	}
+	c.drafts = append(c.drafts, d)
+}
+
+// resolve finds the nodes that a part reads.
+func (c *checker) resolve(d *draft) {
+	from := d.where.under("from")
+	if len(d.inputs) == 0 && d.kind != "source" && !c.wrong(from) {
+		c.report(from, "add from: NODE", "%s %q reads nothing", d.kind, clip(d.name))
+	}
+	for i, in := range d.inputs {
+		name, port, _ := strings.Cut(in.text, ".")
+		if c.wrong(in.where) {
+			continue
+		}
+		for _, earlier := range d.inputs[:i] {
+			if earlier.text == in.text {
+				c.report(in.where, "", "%q is read twice", clip(in.text))
+			}
+		}
+		other, ok := c.byName[name]
+		switch {
+		case !ok:
+			c.report(in.where, didYouMean(name, c.readable()), "there is no source or operator %q", clip(name))
+		case other.kind == "sink":
+			c.report(in.where, "read what the sink reads", "%q is a sink, which has no output", clip(name))
+		default:
+			in.from, in.port = other, port
+		}
+	}
+}
+
+// readable returns the names of sources and operators.
+func (c *checker) readable() (names []string) {
+	for _, d := range c.drafts {
+		if d.kind != "sink" {
+			names = append(names, d.name)
+		}
+	}
+	return names
+}
+
+// order sorts the drafts topologically, and reports and cuts cycles.
+func (c *checker) order() {
+	const (
+		open = iota + 1
+		done
+	)
+	state := map[*draft]int{}
+	var sorted, path []*draft
+	var visit func(d *draft)
+	visit = func(d *draft) {
+		state[d] = open
+		path = append(path, d)
+		for _, in := range d.inputs {
+			switch {
+			case in.from == nil || state[in.from] == done:
+			case state[in.from] == open:
+				c.cycle(path, in)
+				in.from = nil
+			default:
+				visit(in.from)
+			}
+		}
+		path = path[:len(path)-1]
+		state[d] = done
+		sorted = append(sorted, d)
+	}
+	for _, d := range c.drafts {
+		if state[d] == 0 {
+			visit(d)
+		}
+	}
+	c.drafts = sorted
+}
+
+// cycle reports that in, of the last of path, closes a cycle. path goes against the stream.
+func (c *checker) cycle(path []*draft, in *link) {
+	names := []string{in.from.name}
+	for _, d := range slices.Backward(path) {
+		names = append(names, d.name)
+		if d == in.from {
+			break
+		}
+	}
+	const shown = 12
+	if more := len(names) - shown; more > 0 {
+		names = slices.Concat(names[:shown/2], []string{"..."}, names[len(names)-shown/2:])
+	}
+	in.from.readers++
+	c.report(in.where, "no operator may read its own output", "the nodes go round in a cycle: %s", strings.Join(names, " -> "))
+}
+
+// unread reports outputs whose rows would vanish.
+func (c *checker) unread() {
+	for _, d := range c.drafts {
+		if d.kind == "sink" {
+			continue
+		}
+		readers := d.readers
+		for _, s := range d.streams {
+			readers += s.readers
+		}
+		if readers == 0 && len(c.pipeline.Sinks) > 0 {
+			c.report(d.where.itsKey(), "add a sink with from: "+d.name+", or remove it", "nothing reads %s %q", d.kind, clip(d.name))
+		}
+		if i := d.node.DeadLetters; i >= 0 && d.streams[i].readers == 0 {
+			c.report(d.where.under("on_error"), fmt.Sprintf("add a sink with from: %s.%s, or write on_error: drop", d.name, operator.PortDeadLetters),
+				"nothing reads the dead letters of %q", clip(d.name))
+		}
+	}
+}
+
+// read finds the output that a link names, nil where it is not known.
+func (c *checker) read(in *link) *stream {
+	if in.from == nil {
+		return nil
+	}
+	var ports []string
+	for _, s := range in.from.streams {
+		if s.port == in.port {
+			s.readers++
+			return s
+		}
+		if s.port != "" {
+			ports = append(ports, in.from.name+"."+s.port)
+		}
+	}
+	in.from.readers++
+	if in.from.portsKnown {
+		hint := didYouMean(in.text, append(ports, in.from.name))
+		if in.port == operator.PortDeadLetters {
+			hint = fmt.Sprintf("%s has one with on_error: dead_letter", in.from.name)
+		}
+		c.report(in.where, hint, "%q has no output %q", in.from.name, clip(in.port))
+	}
+	return nil
+}
+
+// input reads all that a draft reads as one stream. What is unknown of it is nil.
+func (c *checker) input(d *draft) *stream {
+	var whole *stream
+	for i, in := range d.inputs {
+		s := c.read(in)
+		if s == nil {
+			continue
+		}
+		d.node.Inputs = append(d.node.Inputs, Input{From: in.from.node, Port: slices.Index(in.from.streams, s)})
+		if whole == nil || whole.schema == nil {
+			first := *s
+			if whole != nil && first.untimed == "" {
+				first.untimed = whole.untimed
+			}
+			whole = &first
+			continue
+		}
+		if whole.untimed == "" {
+			whole.untimed = s.untimed
+		}
+		if s.schema != nil && !whole.schema.Equal(s.schema) {
+			c.report(in.where, "streams that are read together have the same columns", "%q has %s, unlike %q before it",
+				in.text, difference(s.schema, whole.schema), d.inputs[:i][0].text)
+		}
+	}
+	if whole == nil {
+		return &stream{}
+	}
+	return whole
+}
+
+// difference says where a schema first differs from another.
+func difference(s, from *abi.Schema) string {
+	for i := range s.Fields {
+		f := &s.Fields[i]
+		switch {
+		case i >= len(from.Fields):
+			return fmt.Sprintf("a column %q more", f.Name)
+		case f.Name != from.Fields[i].Name:
+			return fmt.Sprintf("%q as column %d, not %q", f.Name, i+1, from.Fields[i].Name)
+		case !f.SameType(&from.Fields[i]):
+			return fmt.Sprintf("column %q of type %s, not %s", f.Name, f.TypeString(), from.Fields[i].TypeString())
+		}
+	}
+	return fmt.Sprintf("no column %q", from.Fields[len(s.Fields)].Name)
+}
+
+// outputs completes a draft's node.
+func (c *checker) outputs(d *draft, streams []*stream, policy operator.Policy) {
+	d.streams = streams
+	if int(policy) >= len(policyNames) {
+		c.report(d.where.under("on_error"), "", "there is no policy number %d", policy)
+	}
+	d.node.OnError = policy
+	if policy == operator.PolicyDeadLetter {
+		for _, s := range streams {
+			if s.port == operator.PortDeadLetters {
+				c.report(d.where.under("on_error"), "write on_error: fail or drop", "operator %q has an output %q of its own", d.name, s.port)
+			}
+		}
+		d.node.DeadLetters = len(d.streams)
+		letters := &stream{port: operator.PortDeadLetters, schema: operator.DeadLetterSchema(), untimed: "dead letters have no event time"}
+		for range letters.schema.Fields {
+			letters.origins = append(letters.origins, "dead letters of "+d.name)
+		}
+		d.streams = append(d.streams, letters)
+	}
+	for _, s := range d.streams {
+		d.node.Outputs = append(d.node.Outputs, Port{Name: s.port, Schema: s.schema})
+	}
+}
+
+// parallelism returns how many subtasks a part has.
+func (c *checker) parallelism(d *draft, own, otherwise int) int {
+	where := d.where.under("parallelism")
+	if own == 0 && !c.given(where) {
+		return otherwise
+	}
+	between(c, own, 1, maxParallelism, where)
+	return own
+}
+
+// made takes the error of a connector or format, which may have reported what is wrong already.
+func (c *checker) made(err error, config *config, broken bool) {
+	var said reported
+	if err == nil || broken || errors.As(err, &said) {
+		return
+	}
+	where := config.where
+	message := err.Error()
+	if key, rest, ok := strings.Cut(message, ": "); ok {
+		if _, given := config.value.get(key); given {
+			where, message = where.under(key), rest
+		}
+	}
+	c.report(where, "", "%s", message)
+}

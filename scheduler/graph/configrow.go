@@ -1,0 +1,174 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package graph
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/wasmill/wasmill/abi"
+	"github.com/wasmill/wasmill/abi/batch"
+)
+
+// configRow returns the configuration of a module's operator as the one row that it is opened
+// with.
+func (c *checker) configRow(g *guest, given Literal, where place) *batch.Batch {
+	where = where.under("config")
+	schema := &abi.Schema{Fields: g.op.Config}
+	v := valueOf(given, where, c.reporter)
+	switch {
+	case v.kind != mapping && v.kind != null:
+		c.report(where, "its keys are "+strings.Join(schema.Names(), ", "), "expected a mapping, not %s", v.describe())
+		v = &value{}
+	case c.wrong(where):
+		v = &value{}
+	}
+	for _, e := range v.entries {
+		if schema.Index(e.key) < 0 {
+			c.report(where.under(e.key).itsKey(), didYouMean(e.key, schema.Names()), "operator %q has no configuration %q", g.op.Name, clip(e.key))
+		}
+	}
+	row := c.pool.NewBuilder(schema)
+	for i := range schema.Fields {
+		f := &schema.Fields[i]
+		col := row.Column(i)
+		if e, ok := v.get(f.Name); ok && e.value.kind != null {
+			if err := appendLiteral(col, f, e.value); err != nil {
+				c.report(where.under(f.Name), "", "%v", err)
+				return nil
+			}
+			continue
+		}
+		switch {
+		case f.Default != "":
+			if err := appendLiteral(col, f, defaultValue(f)); err != nil {
+				c.report(where.under(f.Name), "give it here", "the module's default of %q can't be used: %v", f.Name, err)
+				return nil
+			}
+		case f.Required:
+			c.report(where.under(f.Name), doc(f), "operator %q needs the configuration %q of type %s", g.op.Name, f.Name, f.TypeString())
+		}
+	}
+	if c.wrong(where) {
+		return nil
+	}
+	row.EndRow()
+	return row.Finish()
+}
+
+func doc(f *abi.Field) string {
+	if f.Doc == "" {
+		return ""
+	}
+	return "it is: " + clip(f.Doc)
+}
+
+// defaultValue reads a default: of a string the string itself, of another type as in a file.
+func defaultValue(f *abi.Field) *value {
+	if f.Type == abi.String {
+		return &value{kind: text, text: f.Default}
+	}
+	var n yaml.Node
+	if err := yaml.Unmarshal([]byte(f.Default), &n); err != nil || len(n.Content) != 1 {
+		return &value{kind: text, text: f.Default}
+	}
+	return (&converter{out: &reporter{}}).value(n.Content[0], 1, false)
+}
+
+// appendLiteral appends a value to a column. Types are not converted: what has quotes is a string,
+// what has none is not.
+func appendLiteral(col *batch.ColumnBuilder, f *abi.Field, v *value) error {
+	wrong := func(expected string) error { return fmt.Errorf("expected %s, not %s", expected, v.describe()) }
+	number := v.kind == integer || v.kind == float
+	switch f.Type {
+	case abi.Bool:
+		if v.kind != boolean {
+			return wrong("true or false")
+		}
+		col.AppendBool(strings.EqualFold(v.text, "true"))
+	case abi.Int32, abi.Int64:
+		n, err := strconv.ParseInt(v.text, 10, 8*f.Type.Width())
+		if v.kind != integer || err != nil || octal(v.text) {
+			return wrong("a whole number of type " + f.TypeString())
+		}
+		if f.Type == abi.Int32 {
+			col.AppendInt32(int32(n))
+		} else {
+			col.AppendInt64(n)
+		}
+	case abi.Float64:
+		n, err := strconv.ParseFloat(v.text, 64)
+		if !number || err != nil || octal(v.text) {
+			return wrong("a number")
+		}
+		col.AppendFloat64(n)
+	case abi.Decimal:
+		n, ok := parseDecimal(v.text, int(f.Scale))
+		if !number || !ok {
+			return wrong(fmt.Sprintf("a number with at most %d digits, %d of them after the point", abi.DecimalDigits, f.Scale))
+		}
+		col.AppendInt64(n)
+	case abi.String:
+		if v.kind != text {
+			if v.kind == list || v.kind == mapping {
+				return wrong("a string")
+			}
+			return fmt.Errorf("expected a string, not %s; put quotes around it: %q", v.describe(), v.text)
+		}
+		col.AppendString(v.text)
+	case abi.Timestamp:
+		t, ok := parseTimestamp(v.text)
+		if v.kind != timestamp && v.kind != text || !ok {
+			return wrong("a timestamp like 2001-01-31 or 2001-01-31T23:59:59Z")
+		}
+		col.AppendInt64(t)
+	case abi.List:
+		if v.kind != list {
+			return wrong("a list")
+		}
+		for i, item := range v.items {
+			if item.kind == null {
+				col.Child(0).AppendNull()
+			} else if err := appendLiteral(col.Child(0), &f.Children[0], item); err != nil {
+				return fmt.Errorf("item %d: %w", i+1, err)
+			}
+		}
+		col.EndList()
+	default:
+		return fmt.Errorf("a pipeline can't give a value of type %s", f.TypeString())
+	}
+	return nil
+}
+
+// parseDecimal reads a decimal without rounding it.
+func parseDecimal(s string, scale int) (int64, bool) {
+	unsigned := strings.TrimLeft(s, "+-")
+	whole, fraction, _ := strings.Cut(unsigned, ".")
+	fraction = strings.TrimRight(fraction, "0")
+	if len(s)-len(unsigned) > 1 || len(fraction) > scale || octal(s) || strings.Trim(whole+fraction, "0123456789") != "" || whole+fraction == "" && !strings.Contains(s, "0") {
+		return 0, false
+	}
+	n, err := strconv.ParseInt("0"+whole+fraction+strings.Repeat("0", scale-len(fraction)), 10, 64)
+	if err != nil || n >= abi.DecimalAbsLimit {
+		return 0, false
+	}
+	if s[0] == '-' {
+		n = -n
+	}
+	return n, true
+}
+
+// parseTimestamp returns microseconds. A date is its midnight, a time without a zone is UTC.
+func parseTimestamp(s string) (int64, bool) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UnixMicro(), t.Nanosecond()%1000 == 0
+		}
+	}
+	return 0, false
+}
