@@ -33,6 +33,7 @@ import (
 //go:embed go/*.go go/internal go/wasmilltest
 //go:embed c/*.h
 //go:embed rust/Cargo.toml rust/src
+//go:embed assemblyscript/*.ts assemblyscript/*.json assemblyscript/assembly assemblyscript/testing
 var files embed.FS
 
 // A language is one that has an SDK.
@@ -148,7 +149,7 @@ func suggest(name string) string {
 	previous := '_'
 	for _, r := range name {
 		switch {
-		case r >= utf8First, r == '-', r == ' ', r == '.', r == '_':
+		case r > unicode.MaxASCII, r == '-', r == ' ', r == '.', r == '_':
 			r = '_'
 		case unicode.IsUpper(r) && (unicode.IsLower(previous) || unicode.IsDigit(previous)):
 			out = append(out, '_')
@@ -159,8 +160,6 @@ func suggest(name string) string {
 	}
 	return strings.TrimRight(string(out), "_")
 }
-
-const utf8First = 0x80
 
 // camelCase makes a type's name of an operator's.
 func camelCase(name string) string {
@@ -219,9 +218,6 @@ type file struct {
 
 // render returns the files of a project.
 func render(l language, name string) ([]file, error) {
-	if _, err := fs.Stat(files, l.name+"/template"); err != nil {
-		return nil, fmt.Errorf("this build has no template for %s", l.name)
-	}
 	values := struct{ Name, Type string }{name, camelCase(name)}
 	var project []file
 	err := fs.WalkDir(files, l.name, func(at string, d fs.DirEntry, err error) error {
