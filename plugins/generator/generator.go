@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,8 +26,9 @@ func Connector() operator.Connector {
 }
 
 type source struct {
-	opts   Options
-	schema *abi.Schema
+	opts    Options
+	columns []column
+	schema  *abi.Schema
 }
 
 var _ operator.Source = (*source)(nil)
@@ -42,8 +45,14 @@ func newSource(c operator.Config, spec operator.SourceSpec) (operator.Source, er
 		return nil, fmt.Errorf("a generator makes rows, not bytes: it has no format")
 	}
 	s := &source{opts: opts, schema: &abi.Schema{}}
-	for i := range opts.Columns {
-		s.schema.Fields = append(s.schema.Fields, opts.Columns[i].field)
+	for _, name := range slices.Sorted(maps.Keys(opts.Columns)) {
+		spec := opts.Columns[name]
+		c, err := spec.column(name)
+		if err != nil {
+			return nil, err
+		}
+		s.columns = append(s.columns, c)
+		s.schema.Fields = append(s.schema.Fields, c.field)
 	}
 	if err := s.schema.Check(); err != nil {
 		return nil, err
@@ -59,7 +68,7 @@ func (s *source) agree(declared *abi.Schema) error {
 	if len(declared.Fields) != len(s.schema.Fields) {
 		return fmt.Errorf("the schema declares %d columns, and the generator makes %d; a generator needs no schema", len(declared.Fields), len(s.schema.Fields))
 	}
-	columns := make(Columns, len(declared.Fields))
+	columns := make([]column, len(declared.Fields))
 	for i := range declared.Fields {
 		f := &declared.Fields[i]
 		at := s.schema.Index(f.Name)
@@ -69,9 +78,9 @@ func (s *source) agree(declared *abi.Schema) error {
 		if made := &s.schema.Fields[at]; !made.SameType(f) {
 			return fmt.Errorf("the schema declares column %q as %s, and the generator makes it as %s", f.Name, f.TypeString(), made.TypeString())
 		}
-		columns[i] = s.opts.Columns[at]
+		columns[i] = s.columns[at]
 	}
-	s.opts.Columns, s.schema = columns, declared
+	s.columns, s.schema = columns, declared
 	return nil
 }
 
@@ -101,8 +110,8 @@ func (s *source) Read(_ context.Context, split operator.Split, opts operator.Rea
 		rows: -1, rate: s.opts.Rate / float64(s.opts.Splits), most: opts.Rows,
 	}
 	width := 8 // of the position
-	for i := range s.opts.Columns {
-		c := &s.opts.Columns[i]
+	for i := range s.columns {
+		c := &s.columns[i]
 		width += c.make.bytes()
 		name := fnv.New64a()
 		_, _ = name.Write([]byte(c.field.Name)) // never fails
@@ -162,9 +171,9 @@ func (r *reader) Next(ctx context.Context) (*batch.Batch, error) {
 		}
 	}
 	splits := int64(r.source.opts.Splits)
-	for i := range r.source.opts.Columns {
-		column, c := &r.source.opts.Columns[i], r.builder.Column(i)
-		limit := threshold(column.null)
+	for i := range r.source.columns {
+		column, c := &r.source.columns[i], r.builder.Column(i)
+		limit := threshold(column.nulls)
 		for k := range int64(n) {
 			if limit > 0 && hit(r.nulls[i], limit) {
 				c.AppendNull()

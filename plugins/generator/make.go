@@ -8,6 +8,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 
+	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
 )
 
@@ -41,13 +42,10 @@ func threshold(share float64) uint64 {
 	return uint64(math.Ldexp(share, 64))
 }
 
-type sequence struct {
-	Start int64 `yaml:"start"`
-	Step  int64 `yaml:"step"`
-}
+type sequence struct{ start, step int64 }
 
 func (s *sequence) next(c *batch.ColumnBuilder, _ *rand.PCG, row int64) {
-	c.AppendInt64(s.Start + row*s.Step)
+	c.AppendInt64(s.start + row*s.step)
 }
 
 func (s *sequence) bytes() int { return 8 }
@@ -118,8 +116,9 @@ func (z *zipf) next(c *batch.ColumnBuilder, r *rand.PCG, _ int64) {
 
 func (z *zipf) bytes() int { return 8 }
 
-// choice has values of one type.
+// choice draws from the values of its type.
 type choice struct {
+	typ     abi.Type
 	ints    []int64
 	floats  []float64
 	bools   []bool
@@ -127,15 +126,16 @@ type choice struct {
 }
 
 func (h *choice) next(c *batch.ColumnBuilder, r *rand.PCG, _ int64) {
-	switch {
-	case h.strings != nil:
-		c.AppendString(h.strings[below(r, uint64(len(h.strings)))])
-	case h.ints != nil:
-		c.AppendInt64(h.ints[below(r, uint64(len(h.ints)))])
-	case h.floats != nil:
-		c.AppendFloat64(h.floats[below(r, uint64(len(h.floats)))])
+	i := below(r, uint64(len(h.strings)))
+	switch h.typ {
+	case abi.String:
+		c.AppendString(h.strings[i])
+	case abi.Int64:
+		c.AppendInt64(h.ints[i])
+	case abi.Float64:
+		c.AppendFloat64(h.floats[i])
 	default:
-		c.AppendBool(h.bools[below(r, uint64(len(h.bools)))])
+		c.AppendBool(h.bools[i])
 	}
 }
 

@@ -10,17 +10,11 @@ package generator
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
-	"strconv"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/plugins/format/literal"
-	"github.com/wasmill/wasmill/plugins/nearest"
 )
 
 // Options are the options of the source.
@@ -33,8 +27,9 @@ type Options struct {
 	// Splits is how many splits the rows come in, in turn: row 0 in the first, row 1 in the second.
 	// Default 1.
 	Splits int `yaml:"splits"`
-	// Columns are the columns and how they are made, in the order of the schema.
-	Columns Columns `yaml:"columns"`
+	// Columns are the columns, by name, and how they are made. Their order is that of the schema,
+	// or, where none is declared, of their names.
+	Columns map[string]ColumnOptions `yaml:"columns"`
 }
 
 func (o *Options) check() error {
@@ -57,200 +52,203 @@ const (
 	maxString = 256     // bytes of a string
 )
 
-// Columns are columns in order.
-type Columns []Column
+// ColumnOptions are how the values of a column are made: one of the options, and perhaps Nulls.
+type ColumnOptions struct {
+	// Sequence makes int64: one after the other, over all splits.
+	Sequence *SequenceOptions `yaml:"sequence"`
+	// Uniform makes int64 between two numbers, both included, or float64 where one has a point.
+	Uniform []any `yaml:"uniform"`
+	// Zipf makes int64 from 0 to n-1 that are the rarer the larger they are.
+	Zipf *ZipfOptions `yaml:"zipf"`
+	// Choice makes one of its values: int64, float64 or bool where all are such, string otherwise.
+	Choice []any `yaml:"choice"`
+	// Time makes timestamps that grow with the rows, over all splits.
+	Time *TimeOptions `yaml:"time"`
+	// String makes strings of lower-case letters.
+	String *StringOptions `yaml:"string"`
+	// Bool makes bool, and is the share that is true, from 0 to 1.
+	Bool *float64 `yaml:"bool"`
 
-// Column is a column and how its values are made. In a pipeline it is one of
-//
-//	sequence: {start: 0, step: 1}      int64: one after the other, over all splits
-//	uniform: [1, 100]                  int64, both ends included; float64 where one end has a point
-//	zipf: {n: 1000, s: 1.1}            int64 from 0 to n-1, the k-th with a weight of 1/(k+1)^s
-//	choice: [a, b]                     string; int64, float64 or bool where all are such
-//	time: {start: 2026-01-01T00:00:00Z, step: 10ms, jitter: 2s}
-//	                                   timestamp: start plus step for each row over all splits, less
-//	                                   a random time of up to jitter, which puts rows out of order
-//	string: {length: [3, 12]}          string of that many letters
-//	bool: 0.5                          bool, true that often
-//
-// and beside it perhaps null: 0.1, how often there is no value.
-type Column struct {
-	field abi.Field
-	null  float64
-	make  maker
+	// Nulls is the share of rows that have no value, from 0 to 1. Default 0.
+	Nulls float64 `yaml:"nulls"`
 }
 
-// UnmarshalYAML reads columns.
-func (c *Columns) UnmarshalYAML(node *yaml.Node) error {
-	if node.Kind != yaml.MappingNode {
-		return at(node, errors.New("columns are names with what they are made by, as in id: {sequence: {start: 0}}"))
+// SequenceOptions are the first value, by default 0, and the distance of the next, by default 1.
+type SequenceOptions struct {
+	Start int64  `yaml:"start"`
+	Step  *int64 `yaml:"step"`
+}
+
+// ZipfOptions are the number of values, and the exponent: the k-th has a weight of 1/(k+1)^s.
+type ZipfOptions struct {
+	N int     `yaml:"n"`
+	S float64 `yaml:"s"`
+}
+
+// TimeOptions are the first time, the distance of the next, and the longest random time that is
+// taken off, which puts rows out of order. Step and Jitter are durations such as 10ms, by default 0.
+type TimeOptions struct {
+	Start  Instant       `yaml:"start"`
+	Step   time.Duration `yaml:"step"`
+	Jitter time.Duration `yaml:"jitter"`
+}
+
+// StringOptions are the least and the largest length, in letters.
+type StringOptions struct {
+	Length []int `yaml:"length"`
+}
+
+// Instant is a time, written as in package literal.
+type Instant abi.EventTime
+
+// UnmarshalText reads a time.
+func (i *Instant) UnmarshalText(text []byte) error {
+	t, ok := literal.ParseTime(text)
+	if !ok {
+		return fmt.Errorf("%q is no time; expected one like 2026-01-01T00:00:00Z", text)
 	}
-	for i := 0; i < len(node.Content); i += 2 {
-		name := node.Content[i].Value
-		column, err := parseColumn(node.Content[i+1])
-		if err != nil {
-			return at(node.Content[i+1], fmt.Errorf("column %s: %w", name, err))
-		}
-		column.field.Name = name
-		*c = append(*c, column)
-	}
+	*i = Instant(t)
 	return nil
 }
 
-func at(node *yaml.Node, err error) error { return fmt.Errorf("line %d: %w", node.Line, err) }
-
-// makers returns how values can be made.
-func makers() map[string]func(*yaml.Node) (abi.Type, maker, error) {
-	return map[string]func(*yaml.Node) (abi.Type, maker, error){
-		"sequence": parseSequence, "uniform": parseUniform, "zipf": parseZipf, "choice": parseChoice,
-		"time": parseTime, "string": parseString, "bool": parseBool,
-	}
+// column is a column and what makes it.
+type column struct {
+	field abi.Field
+	nulls float64
+	make  maker
 }
 
-func parseColumn(node *yaml.Node) (Column, error) {
-	if node.Kind != yaml.MappingNode {
-		return Column{}, errors.New("say how it is made, as in {uniform: [1, 100]}")
+// column checks the options of the named column.
+func (o *ColumnOptions) column(name string) (column, error) {
+	c := column{field: abi.Field{Name: name}, nulls: o.Nulls}
+	ways := []struct {
+		option string
+		given  bool
+		make   func() (abi.Type, maker, error)
+	}{
+		{"sequence", o.Sequence != nil, func() (abi.Type, maker, error) { return o.Sequence.maker() }},
+		{"uniform", o.Uniform != nil, func() (abi.Type, maker, error) { return makeUniform(o.Uniform) }},
+		{"zipf", o.Zipf != nil, func() (abi.Type, maker, error) { return o.Zipf.maker() }},
+		{"choice", o.Choice != nil, func() (abi.Type, maker, error) { return makeChoice(o.Choice) }},
+		{"time", o.Time != nil, func() (abi.Type, maker, error) { return o.Time.maker() }},
+		{"string", o.String != nil, func() (abi.Type, maker, error) { return o.String.maker() }},
+		{"bool", o.Bool != nil, func() (abi.Type, maker, error) { return makeBool(*o.Bool) }},
 	}
-	var c Column
-	for i := 0; i < len(node.Content); i += 2 {
-		key, value := node.Content[i].Value, node.Content[i+1]
-		if key == "null" {
-			if err := value.Decode(&c.null); err != nil || !(c.null >= 0 && c.null <= 1) {
-				return c, fmt.Errorf("null: %q is no share; it is from 0 to 1", value.Value)
-			}
+	for _, way := range ways {
+		if !way.given {
 			continue
 		}
-		parse, ok := makers()[key]
-		if !ok {
-			return c, fmt.Errorf("nothing makes %q%s", key, nearest.Hint(key, slices.Sorted(maps.Keys(makers()))))
-		}
 		if c.make != nil {
-			return c, fmt.Errorf("it is made in two ways; %s is one too many", key)
+			return c, fmt.Errorf("column %s: it is made in two ways; %s is one too many", name, way.option)
 		}
 		var err error
-		if c.field.Type, c.make, err = parse(value); err != nil {
-			return c, fmt.Errorf("%s: %w", key, err)
+		if c.field.Type, c.make, err = way.make(); err != nil {
+			return c, fmt.Errorf("column %s: %s: %w", name, way.option, err)
 		}
 	}
-	if c.make == nil {
-		return c, errors.New("say how it is made, as in {uniform: [1, 100]}")
+	switch {
+	case c.make == nil:
+		return c, fmt.Errorf("column %s: say how it is made, as in {uniform: [1, 100]}", name)
+	case !(o.Nulls >= 0 && o.Nulls <= 1):
+		return c, fmt.Errorf("column %s: nulls: %v is no share; it is from 0 to 1", name, o.Nulls)
 	}
 	return c, nil
 }
 
-// decode reads a mapping of known keys into a struct.
-func decode(node *yaml.Node, into any, keys ...string) error {
-	if node.Kind != yaml.MappingNode {
-		return fmt.Errorf("it has %v", keys)
+func (o *SequenceOptions) maker() (abi.Type, maker, error) {
+	s := &sequence{start: o.Start, step: 1}
+	if o.Step != nil {
+		s.step = *o.Step
 	}
-	for i := 0; i < len(node.Content); i += 2 {
-		if key := node.Content[i].Value; !slices.Contains(keys, key) {
-			return fmt.Errorf("unknown key %q%s", key, nearest.Hint(key, keys))
-		}
-	}
-	return node.Decode(into)
+	return abi.Int64, s, nil
 }
 
-func parseSequence(node *yaml.Node) (abi.Type, maker, error) {
-	s := sequence{Step: 1}
-	return abi.Int64, &s, decode(node, &s, "start", "step")
+// number returns a number of a pipeline file, and whether it is whole.
+func number(v any) (whole int64, f float64, isWhole, ok bool) {
+	switch v := v.(type) {
+	case int:
+		return int64(v), float64(v), true, true
+	case int64:
+		return v, float64(v), true, true
+	case float64:
+		return 0, v, false, true
+	}
+	return 0, 0, false, false
 }
 
-func parseUniform(node *yaml.Node) (abi.Type, maker, error) {
-	var ends [2]float64
-	var whole [2]int64
-	if tags := tagsOf(node); len(tags) == 1 && tags["!!int"] && node.Decode(&whole) == nil {
-		if whole[0] > whole[1] {
-			return 0, nil, fmt.Errorf("%d is more than %d", whole[0], whole[1])
-		}
-		return abi.Int64, &uniform{low: whole[0], count: uint64(whole[1]-whole[0]) + 1}, nil
+func makeUniform(ends []any) (abi.Type, maker, error) {
+	problem := errors.New("it has two numbers, the least and the largest, as in [1, 100]")
+	if len(ends) != 2 {
+		return 0, nil, problem
 	}
-	if err := node.Decode(&ends); err != nil {
-		return 0, nil, errors.New("it has two numbers, the least and the largest, as in [1, 100]")
-	}
-	if size := ends[1] - ends[0]; !(size >= 0) || math.IsInf(size, 0) {
+	low, lowFloat, lowWhole, ok := number(ends[0])
+	high, highFloat, highWhole, ok2 := number(ends[1])
+	size := highFloat - lowFloat
+	switch {
+	case !ok || !ok2:
+		return 0, nil, problem
+	case !(size >= 0) || math.IsInf(size, 0):
 		return 0, nil, fmt.Errorf("there is nothing between %v and %v", ends[0], ends[1])
+	case lowWhole && highWhole:
+		return abi.Int64, &uniform{low: low, count: uint64(high-low) + 1}, nil
 	}
-	return abi.Float64, &uniformFloat{low: ends[0], size: ends[1] - ends[0]}, nil
+	return abi.Float64, &uniformFloat{low: lowFloat, size: size}, nil
 }
 
-// tagsOf returns the YAML types of a list's items.
-func tagsOf(node *yaml.Node) map[string]bool {
-	tags := map[string]bool{}
-	for _, n := range node.Content {
-		tags[n.Tag] = true
+func (o *ZipfOptions) maker() (abi.Type, maker, error) {
+	if o.N < 1 || o.N > maxZipf || !(o.S >= 0 && o.S <= 100) {
+		return 0, nil, fmt.Errorf("n is from 1 to %d and s from 0 to 100, not %d and %v", maxZipf, o.N, o.S)
 	}
-	return tags
+	return abi.Int64, newZipf(o.N, o.S), nil
 }
 
-func parseZipf(node *yaml.Node) (abi.Type, maker, error) {
-	spec := struct {
-		N int     `yaml:"n"`
-		S float64 `yaml:"s"`
-	}{S: 1}
-	if err := decode(node, &spec, "n", "s"); err != nil {
-		return 0, nil, err
+func makeChoice(values []any) (abi.Type, maker, error) {
+	c := &choice{}
+	whole := 0
+	for _, v := range values {
+		if i, f, isWhole, ok := number(v); ok {
+			if isWhole {
+				whole++
+				c.ints = append(c.ints, i)
+			}
+			c.floats = append(c.floats, f)
+		} else if b, ok := v.(bool); ok {
+			c.bools = append(c.bools, b)
+		}
+		c.strings = append(c.strings, fmt.Sprint(v))
 	}
-	if spec.N < 1 || spec.N > maxZipf || !(spec.S >= 0 && spec.S <= 100) {
-		return 0, nil, fmt.Errorf("n is from 1 to %d and s from 0 to 100, not %d and %v", maxZipf, spec.N, spec.S)
-	}
-	return abi.Int64, newZipf(spec.N, spec.S), nil
-}
-
-func parseChoice(node *yaml.Node) (abi.Type, maker, error) {
-	var texts []string
-	if err := node.Decode(&texts); err != nil || len(texts) == 0 {
+	typ := abi.String
+	switch n := len(values); n {
+	case 0:
 		return 0, nil, errors.New("it has one value or more, as in [a, b]")
+	case whole:
+		typ = abi.Int64
+	case len(c.floats):
+		typ = abi.Float64
+	case len(c.bools):
+		typ = abi.Bool
 	}
-	tags, c := tagsOf(node), &choice{}
-	switch only := len(tags) == 1; {
-	case only && tags["!!int"]:
-		return abi.Int64, c, node.Decode(&c.ints)
-	case only && tags["!!bool"]:
-		return abi.Bool, c, node.Decode(&c.bools)
-	case tags["!!float"] && (only || len(tags) == 2 && tags["!!int"]):
-		return abi.Float64, c, node.Decode(&c.floats)
-	}
-	c.strings = texts
-	return abi.String, c, nil
+	c.typ = typ
+	return typ, c, nil
 }
 
-func parseTime(node *yaml.Node) (abi.Type, maker, error) {
-	spec := struct {
-		Start  string        `yaml:"start"`
-		Step   time.Duration `yaml:"step"`
-		Jitter time.Duration `yaml:"jitter"`
-	}{}
-	if err := decode(node, &spec, "start", "step", "jitter"); err != nil {
-		return 0, nil, err
+func (o *TimeOptions) maker() (abi.Type, maker, error) {
+	if o.Jitter < 0 {
+		return 0, nil, fmt.Errorf("jitter: %v is negative", o.Jitter)
 	}
-	start, ok := literal.ParseTime([]byte(spec.Start))
-	if !ok {
-		return 0, nil, fmt.Errorf("start: %q is no time; expected one like 2026-01-01T00:00:00Z", spec.Start)
-	}
-	if spec.Jitter < 0 {
-		return 0, nil, fmt.Errorf("jitter: %v is negative", spec.Jitter)
-	}
-	return abi.Timestamp, &clock{start: int64(start), step: spec.Step.Nanoseconds(), jitter: uint64(spec.Jitter.Microseconds()) + 1}, nil
+	return abi.Timestamp, &clock{start: int64(o.Start), step: o.Step.Nanoseconds(), jitter: uint64(o.Jitter.Microseconds()) + 1}, nil
 }
 
-func parseString(node *yaml.Node) (abi.Type, maker, error) {
-	var spec struct {
-		Length [2]int `yaml:"length"`
+func (o *StringOptions) maker() (abi.Type, maker, error) {
+	if len(o.Length) != 2 || o.Length[0] < 0 || o.Length[1] < max(o.Length[0], 1) || o.Length[1] > maxString {
+		return 0, nil, fmt.Errorf("length: %v is no range within 0 to %d, such as [3, 12]", o.Length, maxString)
 	}
-	if err := decode(node, &spec, "length"); err != nil {
-		return 0, nil, err
-	}
-	low, high := spec.Length[0], spec.Length[1]
-	if low < 0 || high < max(low, 1) || high > maxString {
-		return 0, nil, fmt.Errorf("length: [%d, %d] is no range within 0 to %d", low, high, maxString)
-	}
-	return abi.String, &letters{low: low, count: uint64(high-low) + 1}, nil
+	return abi.String, &letters{low: o.Length[0], count: uint64(o.Length[1]-o.Length[0]) + 1}, nil
 }
 
-func parseBool(node *yaml.Node) (abi.Type, maker, error) {
-	share, err := strconv.ParseFloat(node.Value, 64)
-	if err != nil || !(share >= 0 && share <= 1) {
-		return 0, nil, fmt.Errorf("%q is no share; it is from 0 to 1", node.Value)
+func makeBool(share float64) (abi.Type, maker, error) {
+	if !(share >= 0 && share <= 1) {
+		return 0, nil, fmt.Errorf("%v is no share; it is from 0 to 1", share)
 	}
 	return abi.Bool, &coin{threshold(share)}, nil
 }

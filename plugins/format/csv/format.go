@@ -31,7 +31,8 @@ type Options struct {
 	Header bool `yaml:"header"`
 	// Delimiter is the ASCII character between fields. Default a comma.
 	Delimiter string `yaml:"delimiter"`
-	// Null is the text that stands for null. Default "".
+	// Null is the text that stands for null. Default "". YAML asks for quotes around "NULL" and
+	// "null".
 	Null string `yaml:"null"`
 }
 
