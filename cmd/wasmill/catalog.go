@@ -1,0 +1,74 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/wasmill/wasmill/plugins/file"
+	"github.com/wasmill/wasmill/plugins/format/csv"
+	"github.com/wasmill/wasmill/plugins/format/json"
+	"github.com/wasmill/wasmill/plugins/format/raw"
+	"github.com/wasmill/wasmill/plugins/generator"
+	"github.com/wasmill/wasmill/plugins/std"
+	"github.com/wasmill/wasmill/runtime/wasm"
+	"github.com/wasmill/wasmill/scheduler/graph"
+	"github.com/wasmill/wasmill/scheduler/operator"
+)
+
+// catalog is all that a pipeline can name. Rows for the terminal go to out.
+func (a *app) catalog(engine *wasm.Engine, out io.Writer) graph.Catalog {
+	return graph.Catalog{
+		Connectors: []operator.Connector{file.Connector(), std.Stdin(a.stdin), std.Stdout(out, a.width()), generator.Connector()},
+		Formats:    []operator.FormatType{json.Type(), csv.Type(), raw.Type()},
+		Modules:    engine,
+	}
+}
+
+func (a *app) engine() (*wasm.Engine, error) {
+	return wasm.NewEngine(wasm.Options{Compiler: a.compiler, CacheDir: os.Getenv("WASMILL_CACHE")})
+}
+
+// width returns the columns of the terminal that standard output is, 0 where it is none.
+func (a *app) width() int {
+	if !a.stdoutTerminal {
+		return 0
+	}
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 80
+	}
+	return width
+}
+
+// logger writes what operators log, a line each.
+func logger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{ReplaceAttr: func(groups []string, attr slog.Attr) slog.Attr {
+		if len(groups) == 0 && attr.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return attr
+	}}))
+}
+
+var errInterrupted = errors.New("interrupted")
+
+// interruptible returns a context that the next signal ends.
+func (a *app) interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-a.signals:
+			cancel(errInterrupted)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}

@@ -1,0 +1,277 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wasmill/wasmill/abi"
+	"github.com/wasmill/wasmill/abi/conformance"
+	"github.com/wasmill/wasmill/abi/describe"
+	"github.com/wasmill/wasmill/runtime/wasm"
+)
+
+func (a *app) inspectCommand() *cobra.Command {
+	asJSON, conform := false, false
+	cmd := &cobra.Command{
+		Use:   "inspect MODULE",
+		Short: "Print what a module holds: operators, schemas, imports, memory, cost",
+		Args:  exactly(1, "the path of a module"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := a.interruptible(cmd.Context())
+			defer stop()
+			engine, err := a.engine()
+			if err != nil {
+				return err
+			}
+			defer engine.Close()
+			m, err := engine.LoadFile(ctx, args[0])
+			if err != nil {
+				return userError{fmt.Errorf("%s: %w", args[0], err)}
+			}
+			if conform {
+				return a.conform(ctx, m, asJSON)
+			}
+			r, err := m.Inspect(ctx)
+			if err != nil {
+				return userError{fmt.Errorf("%s: %w", args[0], err)}
+			}
+			if asJSON {
+				return a.printJSON(inspection(r))
+			}
+			return printReport(a.stdout, args[0], r)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&conform, "conformance", false, "run the module against the contract; exit code 1 where it breaks it")
+	return cmd
+}
+
+// checkResult is one check of `wasmill inspect --conformance --json`.
+type checkResult struct {
+	Name  string `json:"name"`
+	OK    bool   `json:"ok"`
+	Error string `json:"error,omitempty"`
+}
+
+func (a *app) conform(ctx context.Context, m *wasm.Module, asJSON bool) error {
+	report := conformance.Run(ctx, m.Guests())
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	results := make([]checkResult, len(report.Checks))
+	for i, c := range report.Checks {
+		if results[i] = (checkResult{Name: c.Name, OK: c.Err == nil}); c.Err != nil {
+			results[i].Error = c.Err.Error()
+		}
+	}
+	failed := len(report.Failed())
+	if asJSON {
+		if err := a.printJSON(results); err != nil {
+			return err
+		}
+	} else {
+		for _, r := range results {
+			if r.OK {
+				fmt.Fprintf(a.stdout, "ok      %s\n", r.Name)
+			} else {
+				fmt.Fprintf(a.stdout, "FAILED  %s: %s\n", r.Name, r.Error)
+			}
+		}
+		fmt.Fprintf(a.stdout, "%d of %d checks passed\n", len(results)-failed, len(results))
+	}
+	if failed > 0 {
+		return errReported
+	}
+	return nil
+}
+
+// The JSON of `wasmill inspect --json`.
+type (
+	inspectionJSON struct {
+		Digest    string         `json:"digest"`
+		Name      string         `json:"name,omitempty"`
+		ABI       uint32         `json:"abi"`
+		SDK       string         `json:"sdk,omitempty"`
+		Bytes     int            `json:"bytes"`
+		Functions int            `json:"functions"`
+		Memory    memoryJSON     `json:"memory"`
+		Sections  []wasm.Section `json:"sections"`
+		Imports   []wasm.Extern  `json:"imports"`
+		Exports   []wasm.Extern  `json:"exports"`
+		Compile   time.Duration  `json:"compile_ns"` // 0 where the compiled module lay in the cache
+		Operators []operatorJSON `json:"operators"`
+	}
+	memoryJSON struct {
+		LeastBytes int64 `json:"least_bytes"`
+		MostBytes  int64 `json:"most_bytes"`
+	}
+	operatorJSON struct {
+		Name        string      `json:"name"`
+		Kind        string      `json:"kind"`
+		Doc         string      `json:"doc,omitempty"`
+		Inputs      []portJSON  `json:"inputs"`
+		Outputs     []portJSON  `json:"outputs"`
+		Config      []fieldJSON `json:"config,omitempty"`
+		Accumulator string      `json:"accumulator,omitempty"`
+		Counters    []string    `json:"counters,omitempty"`
+		EmptyCall   int64       `json:"empty_call_fuel"` // -1 where it can't be told
+	}
+	portJSON struct {
+		Name    string      `json:"name"`
+		Columns []fieldJSON `json:"columns"`
+		Forward bool        `json:"forward,omitempty"`
+		Time    bool        `json:"time,omitempty"`
+	}
+	fieldJSON struct {
+		Name     string `json:"name"`
+		Type     string `json:"type"`
+		Required bool   `json:"required,omitempty"`
+		Default  string `json:"default,omitempty"`
+		Doc      string `json:"doc,omitempty"`
+	}
+)
+
+const pageBytes = 64 << 10
+
+func inspection(r *wasm.Report) inspectionJSON {
+	out := inspectionJSON{
+		Digest: r.Digest, Name: r.Name, ABI: r.Description.ABI, SDK: r.Description.SDK, Bytes: r.Stats.Size,
+		Functions: r.Stats.Functions, Sections: r.Sections, Imports: r.Imports, Exports: r.Exports, Compile: r.CompileTime,
+		Memory: memoryJSON{int64(r.LeastPages) * pageBytes, int64(r.MostPages) * pageBytes},
+	}
+	for i, op := range r.Description.Operators {
+		o := operatorJSON{
+			Name: op.Name, Kind: op.Kind.String(), Doc: op.Doc, Inputs: ports(op.Inputs), Outputs: ports(op.Outputs),
+			Config: fields(op.Config), Counters: op.Counters, EmptyCall: r.EmptyCalls[i],
+		}
+		if op.Accumulator != nil {
+			o.Accumulator = op.Accumulator.TypeString()
+		}
+		out.Operators = append(out.Operators, o)
+	}
+	return out
+}
+
+func ports(in []describe.Port) []portJSON {
+	out := make([]portJSON, len(in))
+	for i, p := range in {
+		out[i] = portJSON{Name: p.Name, Columns: fields(p.Fields), Forward: p.Forward, Time: p.Time}
+	}
+	return out
+}
+
+func fields(in []abi.Field) []fieldJSON {
+	out := make([]fieldJSON, len(in))
+	for i := range in {
+		f := &in[i]
+		out[i] = fieldJSON{Name: f.Name, Type: f.TypeString(), Required: f.Required, Default: f.Default, Doc: f.Doc}
+	}
+	return out
+}
+
+func printReport(w io.Writer, path string, r *wasm.Report) error {
+	d := inspection(r)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	compile := "in the cache"
+	if r.Compiled {
+		compile = r.CompileTime.Round(time.Millisecond).String()
+	}
+	fmt.Fprintf(t, "module\t%s\n", path)
+	fmt.Fprintf(t, "digest\t%s\n", d.Digest)
+	fmt.Fprintf(t, "contract\tversion %d, %s\n", d.ABI, orNone(d.SDK, "unknown SDK"))
+	fmt.Fprintf(t, "size\t%s bytes, %s functions\n", count(int64(d.Bytes)), count(int64(d.Functions)))
+	fmt.Fprintf(t, "memory\tfrom %s to %s bytes\n", count(d.Memory.LeastBytes), count(d.Memory.MostBytes))
+	fmt.Fprintf(t, "compiled\t%s\n", compile)
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\nimports\n")
+	for _, i := range d.Imports {
+		fmt.Fprintf(w, "  %s.%s %s\n", i.Module, i.Name, i.Type)
+	}
+	for _, op := range d.Operators {
+		printOperator(w, op)
+	}
+	return nil
+}
+
+func printOperator(w io.Writer, op operatorJSON) {
+	fmt.Fprintf(w, "\n%s %s", op.Kind, op.Name)
+	if op.Doc != "" {
+		fmt.Fprintf(w, ": %s", op.Doc)
+	}
+	fmt.Fprintln(w)
+	for _, p := range op.Inputs {
+		printPort(w, "input", p)
+	}
+	for _, p := range op.Outputs {
+		printPort(w, "output", p)
+	}
+	if op.Accumulator != "" {
+		fmt.Fprintf(w, "  accumulator  %s\n", op.Accumulator)
+	}
+	printFields(w, "config", op.Config)
+	if len(op.Counters) > 0 {
+		fmt.Fprintf(w, "  counters  %s\n", strings.Join(op.Counters, ", "))
+	}
+	if op.EmptyCall >= 0 {
+		fmt.Fprintf(w, "  an empty batch costs %s fuel\n", count(op.EmptyCall))
+	}
+}
+
+func printPort(w io.Writer, side string, p portJSON) {
+	head := side
+	if p.Name != "" {
+		head += " " + p.Name
+	}
+	var notes []string
+	if p.Forward {
+		notes = append(notes, "forwards the input's other columns")
+	}
+	if p.Time {
+		notes = append(notes, "with event time")
+	}
+	if len(notes) > 0 {
+		head += " (" + strings.Join(notes, ", ") + ")"
+	}
+	if len(p.Columns) == 0 {
+		fmt.Fprintf(w, "  %s  no columns\n", head)
+		return
+	}
+	printFields(w, head, p.Columns)
+}
+
+func printFields(w io.Writer, head string, fields []fieldJSON) {
+	if len(fields) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "  %s\n", head)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, f := range fields {
+		notes := []string{}
+		if f.Required {
+			notes = append(notes, "required")
+		}
+		if f.Default != "" {
+			notes = append(notes, "default "+f.Default)
+		}
+		fmt.Fprintf(t, "    %s\t%s\t%s\t%s\n", f.Name, f.Type, strings.Join(notes, ", "), f.Doc)
+	}
+	t.Flush()
+}
+
+func orNone(text, none string) string {
+	if text == "" {
+		return none
+	}
+	return text
+}

@@ -1,0 +1,137 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wasmill/wasmill/scheduler/job"
+)
+
+// screen is a terminal with a line at its bottom that is rewritten in place, while other text
+// scrolls past above it. Without a terminal the line is never shown.
+type screen struct {
+	mu    sync.Mutex
+	err   io.Writer // where the line goes
+	live  bool      // err is a terminal
+	shown bool
+	line  string
+}
+
+const eraseLine = "\r\x1b[K"
+
+// show replaces the line.
+func (s *screen) show(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live {
+		s.line, s.shown = line, true
+		io.WriteString(s.err, eraseLine+line)
+	}
+}
+
+// clear takes the line away.
+func (s *screen) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shown {
+		s.line, s.shown = "", false
+		io.WriteString(s.err, eraseLine)
+	}
+}
+
+// above returns a writer to w, another view of the same terminal, whose text goes above the line.
+func (s *screen) above(w io.Writer) io.Writer { return aboveLine{s, w} }
+
+type aboveLine struct {
+	screen *screen
+	to     io.Writer
+}
+
+func (a aboveLine) Write(text []byte) (int, error) {
+	s := a.screen
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.shown {
+		return a.to.Write(text)
+	}
+	io.WriteString(s.err, eraseLine)
+	n, err := a.to.Write(text)
+	if len(text) > 0 && text[len(text)-1] == '\n' {
+		io.WriteString(s.err, s.line)
+	}
+	return n, err
+}
+
+// watch shows a job's progress until done is closed.
+func (s *screen) watch(j *job.Job, done <-chan struct{}) {
+	if !s.live {
+		<-done
+		return
+	}
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	last := job.Progress{}
+	for {
+		select {
+		case <-done:
+			s.clear()
+			return
+		case <-tick.C:
+		}
+		now := j.Progress()
+		s.show(progressLine(last, now))
+		last = now
+	}
+}
+
+// progressLine says how far a job has come, and how fast since last.
+func progressLine(last, now job.Progress) string {
+	parts := []string{
+		count(now.RowsRead) + " rows",
+		count(perSecond(now.RowsRead-last.RowsRead, now.Elapsed-last.Elapsed)) + " rows/s",
+	}
+	if now.Watermark != nil {
+		parts = append(parts, "watermark "+time.UnixMicro(int64(*now.Watermark)).UTC().Format("2006-01-02 15:04:05"))
+	}
+	parts = append(parts, count(now.Late)+" late")
+	if now.Failed > 0 {
+		parts = append(parts, count(now.Failed)+" failed")
+	}
+	return strings.Join(parts, "   ")
+}
+
+// summary says what a job did.
+func summary(p job.Progress) string {
+	text := fmt.Sprintf("%s rows read, %s written in %s (%s rows/s)",
+		count(p.RowsRead), count(p.RowsOut), p.Elapsed.Round(time.Millisecond), count(perSecond(p.RowsRead, p.Elapsed)))
+	if p.Late > 0 {
+		text += fmt.Sprintf("; %s came too late", count(p.Late))
+	}
+	if p.Failed > 0 {
+		text += fmt.Sprintf("; %s failed", count(p.Failed))
+	}
+	return text
+}
+
+func perSecond(rows int64, in time.Duration) int64 {
+	if in <= 0 {
+		return 0
+	}
+	return int64(float64(rows) / in.Seconds())
+}
+
+// count writes a number with a comma at each thousand.
+func count(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
