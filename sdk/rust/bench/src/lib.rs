@@ -1,0 +1,169 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//! The operators of `cmd/bench`, which every SDK builds: written for speed, by the column.
+
+use wasmill::{Aggregate, Batch, Failures, Forward, Map, Output, Result};
+
+wasmill::row! {
+    pub struct Numbers {
+        pub a: i64,
+        pub b: i64,
+        pub c: i64,
+        pub d: i64,
+    }
+}
+
+wasmill::row! {
+    pub struct Mixed {
+        pub w: i64,
+        pub x: i64,
+        pub y: i64,
+        pub z: i64,
+    }
+}
+
+wasmill::row! {
+    pub struct Text<'a> {
+        pub s: &'a str,
+    }
+}
+
+pub struct Empty;
+
+impl Map for Empty {
+    const NAME: &'static str = "empty";
+    const DOC: &'static str = "Forwards all rows.";
+    type Config = ();
+    type Input = ();
+    type Outputs = Forward<()>;
+
+    fn open(_: ()) -> Result<Self> {
+        Ok(Empty)
+    }
+
+    fn process_batch(&mut self, _: &Batch<()>, out: &mut Self::Outputs, _: &mut Failures) {
+        out.fill(|_| ());
+    }
+}
+
+pub struct Four;
+
+impl Map for Four {
+    const NAME: &'static str = "four";
+    const DOC: &'static str = "Four numbers of four numbers, by the column.";
+    type Config = ();
+    type Input = Numbers;
+    type Outputs = Output<Mixed>;
+
+    fn open(_: ()) -> Result<Self> {
+        Ok(Four)
+    }
+
+    fn process_batch(&mut self, batch: &Batch<Numbers>, out: &mut Output<Mixed>, _: &mut Failures) {
+        let n = batch.columns();
+        let (a, b, c, d) = (n.a.values(), n.b.values(), n.c.values(), n.d.values());
+        let none = n.a.nulls();
+        out.fill(|out| {
+            out.w.extend(a.iter().zip(b).map(|(a, b)| a.wrapping_add(*b)), none);
+            out.x.extend(c.iter().zip(d).map(|(c, d)| c.wrapping_sub(*d)), none);
+            out.y.extend(a.iter().zip(c).map(|(a, c)| a ^ c), none);
+            out.z.extend(b.iter().zip(d).map(|(b, d)| b.wrapping_add(*d)), none);
+        });
+    }
+}
+
+pub struct FourRows;
+
+impl Map for FourRows {
+    const NAME: &'static str = "four_rows";
+    const DOC: &'static str = "Four numbers of four numbers, by the row.";
+    type Config = ();
+    type Input = Numbers;
+    type Outputs = Output<Mixed>;
+
+    fn open(_: ()) -> Result<Self> {
+        Ok(FourRows)
+    }
+
+    fn process(&mut self, n: Numbers, out: &mut Output<Mixed>) -> Result {
+        out.emit(Mixed {
+            w: n.a.wrapping_add(n.b),
+            x: n.c.wrapping_sub(n.d),
+            y: n.a ^ n.c,
+            z: n.b.wrapping_add(n.d),
+        });
+        Ok(())
+    }
+}
+
+wasmill::row! {
+    pub struct FilterConfig {
+        /// What s must be.
+        pub value: String,
+    }
+}
+
+pub struct Filter {
+    value: String,
+    kept: Vec<u32>,
+}
+
+impl Map for Filter {
+    const NAME: &'static str = "filter";
+    const DOC: &'static str = "Forwards the rows whose s has a given value.";
+    type Config = FilterConfig;
+    type Input = Text<'static>;
+    type Outputs = Forward<()>;
+
+    fn open(config: FilterConfig) -> Result<Self> {
+        Ok(Filter { value: config.value, kept: Vec::new() })
+    }
+
+    fn process_batch(&mut self, batch: &Batch<Text<'static>>, out: &mut Self::Outputs, _: &mut Failures) {
+        let s = batch.columns().s;
+        self.kept.clear();
+        for row in 0..batch.len() {
+            if s.get(row) == self.value {
+                self.kept.push(row as u32);
+            }
+        }
+        out.fill_from(&self.kept, |_| ());
+    }
+}
+
+wasmill::row! {
+    pub struct Counted {
+        pub count: i64,
+    }
+}
+
+pub struct Count;
+
+impl Aggregate for Count {
+    const NAME: &'static str = "count";
+    const DOC: &'static str = "How many rows there are.";
+    type Config = ();
+    type Input = ();
+    type Accumulator = i64;
+    type Output = Counted;
+
+    fn open(_: ()) -> Result<Self> {
+        Ok(Count)
+    }
+
+    fn add(&mut self, count: &mut i64, _: ()) -> Result {
+        *count += 1;
+        Ok(())
+    }
+
+    fn merge(&mut self, count: &mut i64, other: i64) {
+        *count += other;
+    }
+
+    fn result(&mut self, count: i64, out: &mut Output<Counted>) {
+        out.emit(Counted { count });
+    }
+}
+
+wasmill::module!(Empty, Four, FourRows, Filter, Count);
