@@ -109,7 +109,6 @@ type rowSink struct {
 	pending   []string
 	committed []string
 	aborted   int
-	schema    *abi.Schema
 	failing   error
 }
 
