@@ -326,13 +326,13 @@ __attribute__((format(printf, 1, 2))) WM_SLOW_ wm_string wm_format(const char *f
     return text;
 }
 
-// wm_log writes a line to the job's log.
+// wm_log writes a line to the job's log. A level that is none is an error.
 __attribute__((format(printf, 2, 3))) WM_SLOW_ void wm_log(wm_level level, const char *format, ...) {
     va_list args;
     va_start(args, format);
     wm_string text = wm_vformat_(format, args);
     va_end(args);
-    wm_import_log(level, text.data, text.size);
+    wm_import_log((uint32_t)level > WM_ERROR ? WM_ERROR : level, text.data, text.size);
 }
 
 // wm_fail_row says that a row of the input failed. The pipeline decides what becomes of the row;

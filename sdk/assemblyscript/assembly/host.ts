@@ -32,10 +32,10 @@ export function utf8(text: string): ArrayBuffer {
   return String.UTF8.encode(text, false, String.UTF8.ErrorMode.REPLACE);
 }
 
-/** Writes a line to the job's log. */
+/** Writes a line to the job's log. A level that is none is an error. */
 export function log(level: Level, text: string): void {
   const bytes = utf8(text);
-  hostLog(level, changetype<usize>(bytes), bytes.byteLength);
+  hostLog(<u32>level > <u32>Level.Error ? Level.Error : level, changetype<usize>(bytes), bytes.byteLength);
 }
 
 /** Fails the operator on purpose: it has a configuration that it can't work with. */

@@ -4,7 +4,8 @@
 // Tests of the SDK through its conformance module, and against the golden messages: npm test
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { GuestError, load } from "../testing/index.js";
 import { decodeBatch } from "../testing/batch.js";
@@ -123,7 +124,8 @@ test("an error reaches the host with its message and place", () => {
 test("lines are logged", () => {
   const say = module.open("say");
   assert.equal(say.process([{ level: 2, text: "größer" }]).batches, 0);
-  assert.deepEqual(say.logs, [{ level: 2, text: "größer" }]);
+  say.process([{ level: 99, text: "loud" }]);
+  assert.deepEqual(say.logs, [{ level: 2, text: "größer" }, { level: 3, text: "loud" }]);
 });
 
 test("an aggregate adds, merges and ends", () => {
@@ -168,4 +170,15 @@ test("memory does not grow from call to call", () => {
   const before = split.memoryBytes;
   for (let call = 0; call < 32; call++) split.process(rows);
   assert.equal(split.memoryBytes, before);
+});
+
+test("the first operator of the README builds and runs", async () => {
+  const sdk = new URL("../", import.meta.url);
+  const [, code] = readFileSync(new URL("README.md", sdk), "utf8").match(/```ts\n([^]*?)```/);
+  mkdirSync(new URL("build/readme", sdk), { recursive: true });
+  writeFileSync(new URL("build/readme/index.ts", sdk), code);
+  const options = "--runtime minimal --exportStart _initialize -O3 --debug --outFile build/readme.wasm".split(" ");
+  execFileSync(process.execPath, ["node_modules/assemblyscript/bin/asc.js", "build/readme/index.ts", ...options], { cwd: sdk });
+  const operator = (await load(new URL("build/readme.wasm", sdk))).open("to_euros");
+  assert.deepEqual(operator.process([{ dollars: 100 }, {}]).outputs[""], [{ euros: 90.8 }, { euros: null }]);
 });

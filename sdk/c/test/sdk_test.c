@@ -184,7 +184,10 @@ static void lines_are_logged(void) {
     line_append(wm_test_input(), (line){.level = 2, .text = WM_STR("größer")});
     WM_CHECK(wm_test_process());
     WM_CHECK(wm_test.emitted_count == 0);
-    WM_CHECK(wm_test.line_count == 1 && wm_test.levels[0] == WM_WARN && strcmp(wm_test.lines[0], "größer") == 0);
+    line_append(wm_test_input(), (line){.level = 99, .text = WM_STR("loud")});
+    WM_CHECK(wm_test_process());
+    WM_CHECK(wm_test.line_count == 2 && wm_test.levels[1] == WM_ERROR);
+    WM_CHECK(wm_test.levels[0] == WM_WARN && strcmp(wm_test.lines[0], "größer") == 0);
 }
 
 static void an_aggregate_adds_merges_and_ends(void) {
