@@ -167,7 +167,6 @@ func memoryGrow() []byte         { return []byte{0x40, 0} }
 func memoryFill() []byte         { return []byte{0xfc, 11, 0} }
 func tableGrow() []byte          { return []byte{0xfc, 15, 0} }
 func i32Load() []byte            { return []byte{0x28, 2, 0} }
-func i32Store() []byte           { return []byte{0x36, 2, 0} }
 func refNull() []byte            { return []byte{0xd0, funcRef} }
 
 // forever repeats code without end.

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/wasmill/wasmill/runtime/meter"
+	"github.com/wasmill/wasmill/runtime/module"
 )
 
 func TestEngineVersionIsThatOfGoMod(t *testing.T) {
@@ -17,6 +20,51 @@ func TestEngineVersionIsThatOfGoMod(t *testing.T) {
 	}
 	if want := "github.com/tetratelabs/wazero " + engineVersion; !strings.Contains(string(mod), want) {
 		t.Errorf("go.mod does not require %s: change engineVersion with it", want)
+	}
+}
+
+func TestCodeThatIsNotInTheCacheIsMadeAnewUnderTheBudget(t *testing.T) {
+	// The smallest module that exports a memory.
+	m, err := module.Parse([]byte("\x00asm\x01\x00\x00\x00\x05\x03\x01\x00\x01\x07\x0a\x01\x06memory\x02\x00"), module.Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	metered, _, err := meter.Rewrite(m, meter.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := Config{CacheDir: t.TempDir()}
+	load := func() *Code {
+		t.Helper()
+		c, err := Load(t.Context(), cfg, m, metered, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		return c
+	}
+	load()
+	// As if the code were for another CPU: the entry is whole, and wazero looks for another name.
+	files, err := filepath.Glob(filepath.Join(cfg.CacheDir, "*", codeFolder, "*", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("the cache holds %q, %v", files, err)
+	}
+	if err := os.Rename(files[0], files[0]+"0"); err != nil {
+		t.Fatal(err)
+	}
+	entry := folder{root: cfg.CacheDir}.entry(metered)
+	lines, err := sums(filepath.Join(entry, codeFolder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(entry, sumFile), []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !load().Compiled {
+		t.Error("the code was not made anew")
+	}
+	if load().Compiled {
+		t.Error("the new code was not kept")
 	}
 }
 
