@@ -5,6 +5,7 @@ package hostile
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 )
 
@@ -15,9 +16,8 @@ func TestKnownCompileBombsAreRefusedByTheirShape(t *testing.T) {
 		make func(a *assembly)
 		want string
 	}{
-		"200,000 functions": {func(a *assembly) { a.functions = append(a.functions, make([]function, 200_000)...) }, "functions, with the imported ones"},
-		"a long function":   {func(a *assembly) { a.does(processIndex, repeat(600_000, []byte{0x01}), i32(0)) }, "bytes of the function's body"},
-		"many locals":       {func(a *assembly) { a.functions[processIndex-importCount].locals = 60_000 }, "locals of the function"},
+		"a long function": {func(a *assembly) { a.does(processIndex, repeat(600_000, []byte{0x01}), i32(0)) }, "bytes of the function's body"},
+		"many locals":     {func(a *assembly) { a.functions[processIndex-importCount].locals = 60_000 }, "locals of the function"},
 		"merges": {func(a *assembly) {
 			var body []byte
 			for i := range 10_000 {
@@ -49,6 +49,14 @@ func TestKnownCompileBombsAreRefusedByTheirShape(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestHundredsOfThousandsOfFunctionsAreRefused(t *testing.T) {
+	const n = 200_000
+	bin := slices.Concat([]byte(header), section(1, list([][]byte{funcType("", "")})),
+		section(3, append(leb(n), make([]byte, n)...)),
+		section(10, append(leb(n), bytes.Repeat([]byte{2, 0, opEnd}, n)...)))
+	attack(t, bin, routeOperator, "module over a limit", "functions")
 }
 
 func TestGrowingMoreThanIsAllowedFailsInsideOfTheGuest(t *testing.T) {
