@@ -12,9 +12,9 @@
 //   5  operators                     wm_operator, WM_AGGREGATE
 //   6  the module                    the description, and the exports by WM_MODULE
 //
-// Names that end in _ are of the header's own. A module is one thread, so that its state is one
-// variable, wm_global. Strings and lists that were read from a batch, and what wm_temp and
-// wm_format return, are valid until the call returns.
+// Names that end in _ are of the header's own. A module is one thread and runs one operator, so that
+// its state lies in two variables, wm_global and wm_outputs_. Strings and lists that were read from
+// a batch, and what wm_temp and wm_format return, are valid until the call returns.
 #ifndef WASMILL_H
 #define WASMILL_H
 

@@ -114,6 +114,7 @@ static const wm_operator filter = {
 WM_ROW(counted, COUNTED)
 
 static void count_add(wm_int64_opt *into, const nothing *row, uint32_t number) {
+    into->has = true;
     into->value++;
 }
 
