@@ -48,6 +48,21 @@ type Tumbling struct {
 	onTime  []uint32
 	tooLate []uint32
 	updates []uint32
+	folding folding
+	reject  func(row int, reason error) error // folding.reject: making it anew for each batch would allocate
+}
+
+// folding is a batch that a module's aggregate is adding, and the rows of it that have failed.
+type folding struct {
+	ctx    context.Context
+	batch  *batch.Batch
+	out    operator.Output
+	failed []uint32
+}
+
+func (f *folding) reject(row int, reason error) error {
+	f.failed = append(f.failed, uint32(row))
+	return f.out.Fail(f.ctx, f.batch, row, reason)
 }
 
 // pane is a window that has rows.
@@ -77,6 +92,7 @@ func New(ctx operator.Context, spec Spec) (*Tumbling, error) {
 		offset:   abi.EventTime(spec.Offset.Microseconds()),
 		lateness: abi.EventTime(spec.Lateness.Microseconds()),
 	}
+	w.reject = w.folding.reject
 	for i, a := range spec.Aggregates {
 		m := member{out: w.results.Column(len(spec.Key) + 2 + i)}
 		m.columns = []*batch.ColumnBuilder{m.out}
@@ -199,20 +215,22 @@ func (w *Tumbling) update(ctx context.Context, b *batch.Batch, row uint32, out o
 // fold adds rows to their groups, and leaves the slots of those that did not fail in w.slots.
 func (w *Tumbling) fold(ctx context.Context, b *batch.Batch, out operator.Output) error {
 	w.assign(b)
+	kept := b.Retain()
+	defer func() { kept.Release() }()
 	for i := range w.aggregates {
 		m := &w.aggregates[i]
 		if !m.module {
-			if err := m.aggregate.Add(ctx, b, w.slots, nil); err != nil {
+			if err := m.aggregate.Add(ctx, kept, w.slots, nil); err != nil {
 				return err
 			}
 			continue
 		}
-		kept, err := w.foldModule(ctx, m.aggregate, b, out)
+		rest, err := w.foldModule(ctx, m.aggregate, kept, out)
 		if err != nil {
 			return err
 		}
-		defer kept.Release()
-		b = kept
+		kept.Release()
+		kept = rest
 	}
 	for _, s := range w.slots {
 		w.rows[s]++
@@ -223,11 +241,10 @@ func (w *Tumbling) fold(ctx context.Context, b *batch.Batch, out operator.Output
 // foldModule adds rows to a module's aggregate and returns those that it did not fail, with a
 // reference of their own.
 func (w *Tumbling) foldModule(ctx context.Context, a operator.Aggregate, b *batch.Batch, out operator.Output) (*batch.Batch, error) {
-	var failed []uint32
-	err := a.Add(ctx, b, w.slots, func(row int, reason error) error {
-		failed = append(failed, uint32(row))
-		return out.Fail(ctx, b, row, reason)
-	})
+	w.folding = folding{ctx: ctx, batch: b, out: out, failed: w.folding.failed[:0]}
+	err := a.Add(ctx, b, w.slots, w.reject)
+	failed := w.folding.failed
+	w.folding = folding{failed: failed}
 	if err != nil {
 		return nil, err
 	}
