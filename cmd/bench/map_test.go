@@ -79,7 +79,10 @@ func (l *lines) Emit(_ context.Context, port int, b *batch.Batch) error {
 }
 
 func rowText(port int, b *batch.Batch, row int) string {
-	text := fmt.Sprintf("%d @%d #%d:", port, b.Times[row], b.Positions[row].Offset())
+	text := fmt.Sprintf("%d @%d ", port, b.Times[row])
+	if b.Positions != nil {
+		text += fmt.Sprintf("#%d", b.Positions[row].Offset())
+	}
 	for i := range b.Columns {
 		text += fmt.Sprintf(" %s=%x", b.Schema.Fields[i].Name, batch.AppendValue(nil, &b.Columns[i], row))
 	}
