@@ -5,6 +5,7 @@ package wasm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/wasmill/wasmill/abi"
@@ -20,11 +21,13 @@ type aggregate struct {
 	accumulator *abi.Schema // one column
 	result      *abi.Schema
 	store       accumulators
-	// What the steps emit; see mapper.emits.
+	// See mapper.emits.
 	takesAccumulators, takesResults func(number uint32) *abi.Schema
+	tries                           attempt
 
 	column   *batch.Builder // of accumulators, for the guest
 	encoded  []byte
+	slotOf   []uint32 // of each row of the batch in hand
 	groups   []uint32 // of each row of a part
 	slots    []uint32 // of each group
 	groupOf  []uint32 // by slot, of this round
@@ -45,6 +48,7 @@ func newAggregate(m *Module, c operator.Context, spec operator.ModuleSpec) (*agg
 	o.accumulator = &abi.Schema{Fields: []abi.Field{*s.op.Accumulator}}
 	o.takesAccumulators = only(abi.SchemaAccumulator, o.accumulator)
 	o.takesResults = only(0, o.result)
+	o.tries = o.try
 	o.column = c.Pool.NewBuilder(o.accumulator)
 	return o, nil
 }
@@ -58,25 +62,19 @@ func (o *aggregate) Add(ctx context.Context, b *batch.Batch, slots []uint32, fai
 		return nil
 	}
 	o.begin()
-	if err := o.addRows(ctx, b, slots, o.complete(b)); err != nil {
+	o.slotOf = slots
+	err := o.work(ctx, b, o.complete(b), o.tries)
+	o.slotOf = nil
+	if err != nil {
 		return o.moduleError(err)
 	}
 	o.recycle()
 	return o.report(fail)
 }
 
-// addRows adds some rows of b, nil for all, like mapper.processRows.
-func (o *aggregate) addRows(ctx context.Context, b *batch.Batch, slots, rows []uint32) error {
-	part := b
-	switch {
-	case rows == nil:
-	case len(rows) == 0:
-		return nil
-	default:
-		part = o.ctx.Pool.Take(b, rows)
-		defer part.Release()
-	}
-	o.group(part.Rows(), rows, slots)
+// try adds the rows of a part in one call.
+func (o *aggregate) try(ctx context.Context, part *batch.Batch, rows []uint32) error {
+	o.group(part.Rows(), rows, o.slotOf)
 	accumulators, err := o.load(o.slots)
 	if err != nil {
 		return err
@@ -84,19 +82,10 @@ func (o *aggregate) addRows(ctx context.Context, b *batch.Batch, slots, rows []u
 	defer accumulators.Release()
 	o.a = batch.Message{Batch: part, Columns: o.spec.Columns, Time: o.op.Inputs[0].Time, Group: o.groups}
 	o.b = batch.Message{Number: abi.SchemaAccumulator, Batch: accumulators}
-	if !fits(&o.a) || !fits(&o.b) {
-		if part.Rows() == 1 {
-			o.fail(rows, 0, tooLarge(&o.a))
-			return nil
-		}
-		first, second := halves(part.Rows(), rows)
-		if err := o.addRows(ctx, b, slots, first); err != nil {
-			return err
-		}
-		return o.addRows(ctx, b, slots, second)
+	if err := errors.Join(fits(&o.a), fits(&o.b)); err != nil {
+		return err
 	}
-	failed := len(o.failed)
-	err = o.step(ctx, abi.StepAdd, o.takesAccumulators, func(m *batch.Message) error {
+	return o.step(ctx, abi.StepAdd, o.takesAccumulators, func(m *batch.Message) error {
 		for _, f := range m.Failures {
 			if f.Row >= part.Rows() {
 				return breachf("it says that row %d of a batch of %d failed", f.Row, part.Rows())
@@ -105,23 +94,6 @@ func (o *aggregate) addRows(ctx context.Context, b *batch.Batch, slots, rows []u
 		}
 		return o.keep(m, o.slots)
 	})
-	if err == nil || !rowsFault(err) {
-		return err
-	}
-	o.failed = o.failed[:failed]
-	if part.Rows() == 1 {
-		o.fail(rows, 0, o.moduleError(err))
-		return o.died(err)
-	}
-	if err := o.died(err); err != nil {
-		return err
-	}
-	for row := range part.Rows() {
-		if err := o.addRows(ctx, b, slots, []uint32{original(rows, row)}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // group numbers the slots of a part's rows: o.groups has a number for each row, o.slots the slot of
@@ -266,7 +238,7 @@ func (o *aggregate) merge(ctx context.Context, into, from []uint32) error {
 	defer b.Release()
 	o.a = batch.Message{Number: abi.SchemaAccumulator, Batch: a}
 	o.b = batch.Message{Number: abi.SchemaAccumulator, Batch: b}
-	if half := len(into) / 2; half > 0 && (!fits(&o.a) || !fits(&o.b)) {
+	if half := len(into) / 2; half > 0 && errors.Join(fits(&o.a), fits(&o.b)) != nil {
 		if err := o.merge(ctx, into[:half], from[:half]); err != nil {
 			return err
 		}
@@ -305,7 +277,7 @@ func (o *aggregate) results(ctx context.Context, slots []uint32, columns []*batc
 	}
 	defer a.Release()
 	o.a = batch.Message{Number: abi.SchemaAccumulator, Batch: a}
-	if half := len(slots) / 2; half > 0 && !fits(&o.a) {
+	if half := len(slots) / 2; half > 0 && fits(&o.a) != nil {
 		if err := o.results(ctx, slots[:half], columns); err != nil {
 			return err
 		}

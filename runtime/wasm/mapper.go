@@ -15,16 +15,15 @@ import (
 )
 
 // mapper is an operator of kind map. One goroutine makes all calls.
-//
-// A batch is one call. Where the call fails and a row may be at fault, its rows are run again one
-// by one, on fresh instances: each row that fails costs one instance, where halving would cost one
-// for each half on the way to it.
 type mapper struct {
 	*subtask
 	ports   []*port
-	emits   func(port uint32) *abi.Schema // o.schema: making it anew for each call would allocate
 	message batch.Message
 	results []result // of the batch in hand
+
+	// o.schema and o.try: making them anew for each call would allocate.
+	emits func(port uint32) *abi.Schema
+	tries attempt
 }
 
 var _ operator.Operator = (*mapper)(nil)
@@ -44,7 +43,7 @@ func newMapper(m *Module, c operator.Context, spec operator.ModuleSpec) (*mapper
 		return nil, fmt.Errorf("operator %q has %d outputs, its place in the pipeline %d", s.op.Name, len(s.op.Outputs), len(spec.Outputs))
 	}
 	o := &mapper{subtask: s}
-	o.emits = o.schema
+	o.emits, o.tries = o.schema, o.try
 	for i := range s.op.Outputs {
 		p, err := newPort(c.Pool, &s.op.Outputs[i], spec.Input, spec.Outputs[i])
 		if err != nil {
@@ -65,7 +64,7 @@ func (o *mapper) Process(ctx context.Context, _ int, b *batch.Batch, out operato
 	}
 	o.begin()
 	defer o.dropResults(0)
-	if err := o.processRows(ctx, b, o.complete(b)); err != nil {
+	if err := o.work(ctx, b, o.complete(b), o.tries); err != nil {
 		return o.moduleError(err)
 	}
 	o.recycle()
@@ -92,52 +91,13 @@ func (o *mapper) dropResults(from int) {
 	o.results = o.results[:from]
 }
 
-// processRows runs some rows of b, nil for all, and keeps what comes of them.
-func (o *mapper) processRows(ctx context.Context, b *batch.Batch, rows []uint32) error {
-	part := b
-	switch {
-	case rows == nil:
-	case len(rows) == 0:
-		return nil
-	default:
-		part = o.ctx.Pool.Take(b, rows)
-		defer part.Release()
-	}
-	m := &o.message
-	*m = batch.Message{Batch: part, Columns: o.spec.Columns, Time: o.op.Inputs[0].Time}
-	if !fits(m) {
-		if part.Rows() == 1 {
-			o.fail(rows, 0, tooLarge(m))
-			return nil
-		}
-		first, second := halves(part.Rows(), rows)
-		if err := o.processRows(ctx, b, first); err != nil {
-			return err
-		}
-		return o.processRows(ctx, b, second)
-	}
-	err := o.process(ctx, part, rows)
-	if err == nil || !rowsFault(err) {
+// try runs the rows of a part in one call.
+func (o *mapper) try(ctx context.Context, part *batch.Batch, rows []uint32) error {
+	o.message = batch.Message{Batch: part, Columns: o.spec.Columns, Time: o.op.Inputs[0].Time}
+	if err := fits(&o.message); err != nil {
 		return err
 	}
-	if part.Rows() == 1 {
-		o.fail(rows, 0, o.moduleError(err))
-		return o.died(err)
-	}
-	if err := o.died(err); err != nil {
-		return err
-	}
-	for row := range part.Rows() {
-		if err := o.processRows(ctx, b, []uint32{original(rows, row)}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// process runs one call. rows are part's rows in the batch in hand.
-func (o *mapper) process(ctx context.Context, part *batch.Batch, rows []uint32) error {
-	results, failed := len(o.results), len(o.failed)
+	results := len(o.results)
 	err := o.call(ctx, func(g *guest) error {
 		at, _, err := g.input(ctx, &o.message, nil)
 		if err != nil {
@@ -149,7 +109,6 @@ func (o *mapper) process(ctx context.Context, part *batch.Batch, rows []uint32) 
 	})
 	if err != nil {
 		o.dropResults(results)
-		o.failed = o.failed[:failed]
 	}
 	return err
 }

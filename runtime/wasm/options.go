@@ -52,7 +52,7 @@ type Limits struct {
 	// as a whole may use four times as much while the row that is at fault is looked for.
 	CallFuel int64
 	// CallTime is how long one call may take by the clock; 60 s. It is a second wall behind
-	// CallFuel, since clocks differ between machines.
+	// CallFuel, since clocks differ between machines. A batch may take four times as long, too.
 	CallTime time.Duration
 
 	Emits     int   // calls to emit in one call; 65,536

@@ -70,11 +70,8 @@ func (p *port) resolve(in *batch.Batch, m *batch.Message, failed []bool, spent *
 		return nil, nil
 	}
 	for _, col := range p.passing {
-		c := &in.Columns[col]
-		for _, row := range p.rows {
-			if err := spent.spend(rangeBytes(c, int(row), int(row)+1)); err != nil {
-				return nil, err
-			}
+		if err := spent.spend(rowsBytes(&in.Columns[col], p.rows)); err != nil {
+			return nil, err
 		}
 	}
 	written := m.Batch
@@ -167,7 +164,26 @@ func (p *port) join(carried *batch.Batch, columns []int, written *batch.Batch) *
 	return out
 }
 
-// rangeBytes returns the memory of some rows of a column.
+// rowsBytes returns the memory of the given rows of a column.
+func rowsBytes(c *batch.Column, rows []uint32) int64 {
+	n := int64(0)
+	switch c.Type {
+	case abi.String, abi.Bytes:
+		n = 5 * int64(len(rows))
+		for _, row := range rows {
+			n += int64(c.Offsets[row+1] - c.Offsets[row])
+		}
+	case abi.List, abi.Struct:
+		for _, row := range rows {
+			n += rangeBytes(c, int(row), int(row)+1)
+		}
+	default:
+		n = int64(len(rows)) * int64(max(1, c.Type.Width()))
+	}
+	return n
+}
+
+// rangeBytes returns the memory of rows of a column that lie one after the other.
 func rangeBytes(c *batch.Column, from, to int) int64 {
 	n := int64(to-from) * int64(max(1, c.Type.Width()))
 	switch c.Type {

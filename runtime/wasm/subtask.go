@@ -4,15 +4,13 @@
 package wasm
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
+	"time"
 
-	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
 	"github.com/wasmill/wasmill/abi/describe"
 	"github.com/wasmill/wasmill/scheduler/operator"
@@ -40,15 +38,10 @@ type subtask struct {
 	required []requiredColumn
 
 	// Of the batch in hand.
-	batchFuel int64 // what it may still use
-	deaths    int   // instances that it has cost
-	failed    []failedRow
-}
-
-// failedRow is a row of the batch in hand.
-type failedRow struct {
-	row    int
-	reason error
+	batchFuel  int64 // what it may still use
+	deaths     int   // instances that it has cost
+	firstDeath time.Time
+	failed     []failedRow
 }
 
 type requiredColumn struct {
@@ -144,61 +137,6 @@ func rowError(reason string) error {
 	return &operator.Error{Fault: operator.FaultRow, Err: errors.New(reason)}
 }
 
-// limitError is a batch that costs more than a batch may.
-type limitError struct{ err error }
-
-func (e *limitError) Error() string { return e.err.Error() }
-
-func (e *limitError) Unwrap() error { return e.err }
-
-// begin is called before each batch.
-func (s *subtask) begin() {
-	s.batchFuel = batchCalls * s.module.engine.opts.Limits.CallFuel
-	s.deaths = 0
-	clear(s.failed)
-	s.failed = s.failed[:0]
-}
-
-// fail notes that a row of a part of the batch in hand failed. rows are the part's rows in the
-// batch, nil where it is the batch.
-func (s *subtask) fail(rows []uint32, row int, reason error) {
-	s.failed = append(s.failed, failedRow{int(original(rows, row)), reason})
-}
-
-// original returns the row of the batch in hand of a row of a part of it.
-func original(rows []uint32, row int) uint32 {
-	if rows == nil {
-		return uint32(row)
-	}
-	return rows[row]
-}
-
-// halves splits n rows of a part into two lists.
-func halves(n int, rows []uint32) (first, second []uint32) {
-	if rows == nil {
-		rows = make([]uint32, n)
-		for i := range rows {
-			rows[i] = uint32(i)
-		}
-	}
-	return rows[:n/2], rows[n/2:]
-}
-
-// report tells of the failed rows of the batch in hand, in order and each once: where there is more
-// than one reason, the first counts.
-func (s *subtask) report(fail func(row int, reason error) error) error {
-	slices.SortStableFunc(s.failed, func(a, b failedRow) int { return cmp.Compare(a.row, b.row) })
-	for i, f := range s.failed {
-		if i > 0 && f.row == s.failed[i-1].row {
-			continue
-		}
-		if err := fail(f.row, f.reason); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // call runs a function of the guest over rows, after prepare has written its input, and accepts
 // what it emitted by accept. Where anything is wrong, the instance is thrown away, and nothing of
 // the call is visible. Whatever happened, what the guest emitted is released.
@@ -246,54 +184,6 @@ func (s *subtask) recycle() {
 		int64(size) > s.module.engine.opts.Limits.RecycleBytes && size > recycleFactor*s.openSize {
 		s.discard()
 	}
-}
-
-// died counts an instance that a row has cost, and says whether the batch may go on.
-func (s *subtask) died(err error) error {
-	s.deaths++
-	if l := s.module.engine.opts.Limits.BadRows; s.deaths > l {
-		return &limitError{fmt.Errorf("more than %d rows of one batch brought it down, the last: %w", l, err)}
-	}
-	if s.batchFuel < 0 {
-		return &limitError{fmt.Errorf("one batch used more than %d times the fuel of a call, the last row: %w", batchCalls, err)}
-	}
-	return nil
-}
-
-// complete returns the rows of b that the guest is given, nil for all, and fails those in which a
-// column is null that must not be.
-func (s *subtask) complete(b *batch.Batch) (rows []uint32) {
-	for _, r := range s.required {
-		if b.Columns[r.column].Nulls > 0 {
-			return s.completeRows(b)
-		}
-	}
-	return nil
-}
-
-func (s *subtask) completeRows(b *batch.Batch) []uint32 {
-	rows := make([]uint32, 0, b.Rows())
-rows:
-	for row := range b.Rows() {
-		for _, r := range s.required {
-			if b.Columns[r.column].Null(row) {
-				s.fail(nil, row, rowError(fmt.Sprintf("column %q is null, and operator %q needs a value", r.name, s.op.Name)))
-				continue rows
-			}
-		}
-		rows = append(rows, uint32(row))
-	}
-	return rows
-}
-
-// fits says whether a message is within what the contract allows.
-func fits(m *batch.Message) bool {
-	return m.Batch.Rows() <= abi.MaxRows && m.Size() <= abi.MaxBatchBytes
-}
-
-// tooLarge is why a row failed that is too large for a message.
-func tooLarge(m *batch.Message) error {
-	return rowError(fmt.Sprintf("it has %d bytes, more than the %d that a guest can be given at once", m.Size(), abi.MaxBatchBytes))
 }
 
 // close ends the subtask.
