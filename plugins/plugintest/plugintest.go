@@ -6,7 +6,6 @@
 package plugintest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,10 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/wasmill/wasmill/abi/batch"
 	"github.com/wasmill/wasmill/plugins/format/formattest"
+	"github.com/wasmill/wasmill/scheduler/graph"
 	"github.com/wasmill/wasmill/scheduler/operator"
 )
 
@@ -30,23 +28,13 @@ type Config struct {
 
 var _ operator.Config = Config{}
 
-// Decode reads the options. A scalar goes to SetScalar.
+// Decode reads the options as a pipeline file has them.
 func (c Config) Decode(into any) error {
-	var node yaml.Node
-	if err := yaml.Unmarshal([]byte(c.YAML), &node); err != nil {
+	options, err := graph.ParseOptions(c.YAML, c.Folder)
+	if err != nil {
 		return err
 	}
-	if len(node.Content) == 1 && node.Content[0].Kind == yaml.ScalarNode {
-		if short, ok := into.(interface{ SetScalar(string) error }); ok {
-			return short.SetScalar(node.Content[0].Value)
-		}
-	}
-	d := yaml.NewDecoder(bytes.NewReader([]byte(c.YAML)))
-	d.KnownFields(true)
-	if err := d.Decode(into); !errors.Is(err, io.EOF) {
-		return err
-	}
-	return nil
+	return options.Decode(into)
 }
 
 // Path makes a path absolute.
