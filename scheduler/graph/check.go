@@ -30,6 +30,7 @@ type checker struct {
 	pool     *batch.Pool
 	drafts   []*draft // in the order of the file, from order() on topologically
 	byName   map[string]*draft
+	readable []string          // names of sources and operators
 	modules  map[string]loaded // by path
 }
 
@@ -93,7 +94,7 @@ func (c *checker) graph() (*Graph, Problems) {
 		d.make(d)
 	}
 	c.unread()
-	if len(c.problems) > 0 {
+	if c.count > 0 {
 		return nil, c.sorted()
 	}
 	g := &Graph{Name: c.pipeline.Name, Options: c.pipeline.Options}
@@ -112,13 +113,19 @@ const (
 // between reports a number that is out of bounds.
 func between[T int | time.Duration](c *checker, v, least, most T, where place) {
 	if v < least || v > most {
-		c.report(where, "", "%s is %v; it can be %v to %v", where.path[len(where.path)-1], v, least, most)
+		text := func(v T) string {
+			if d, ok := any(v).(time.Duration); ok {
+				return durationText(d)
+			}
+			return fmt.Sprint(v)
+		}
+		c.report(where, "", "%s is %s; it can be %s to %s", where.path[len(where.path)-1], text(v), text(least), text(most))
 	}
 }
 
 func (c *checker) settings() {
-	if c.pipeline.Name == "" && !c.wrong(at("name")) {
-		c.report(at("name"), "begin the file with name: NAME", "the pipeline has no name")
+	if c.pipeline.Name == "" {
+		c.missing(at("name"), "begin the file with name: NAME", "the pipeline has no name")
 	} else {
 		c.checkName(c.pipeline.Name, at("name"))
 	}
@@ -151,11 +158,11 @@ func (c *checker) declare() {
 		s := &p.Sinks[i]
 		c.add(&draft{name: s.Name, kind: "sink", where: at("sinks", s.Name), make: func(d *draft) { c.sink(d, s) }}, s.From)
 	}
-	if len(p.Sources) == 0 && !c.wrong(at("sources")) {
-		c.report(at("sources"), "add sources: {NAME: {file: PATH}}", "the pipeline has no sources")
+	if len(p.Sources) == 0 {
+		c.missing(at("sources"), "add sources: {NAME: {file: PATH}}", "the pipeline has no sources")
 	}
-	if len(p.Sinks) == 0 && !c.wrong(at("sinks")) {
-		c.report(at("sinks"), "add sinks: {NAME: {from: NODE, stdout: }}", "the pipeline has no sinks")
+	if len(p.Sinks) == 0 {
+		c.missing(at("sinks"), "add sinks: {NAME: {from: NODE, stdout: }}", "the pipeline has no sinks")
 	}
 }
 
@@ -165,6 +172,9 @@ func (c *checker) add(d *draft, from []string) {
 		c.report(d.where.itsKey(), "sources, operators and sinks share one set of names", "the name %q is taken by a %s", clip(d.name), other.kind)
 	} else {
 		c.byName[d.name] = d
+	}
+	if d.kind != "sink" {
+		c.readable = append(c.readable, d.name)
 	}
 	line, _, _ := c.root.find(d.where.itsKey())
 	d.node = &Node{Name: d.name, Line: line, DeadLetters: -1}
@@ -181,39 +191,30 @@ func (c *checker) add(d *draft, from []string) {
 // resolve finds the nodes that a part reads.
 func (c *checker) resolve(d *draft) {
 	from := d.where.under("from")
-	if len(d.inputs) == 0 && d.kind != "source" && !c.wrong(from) {
-		c.report(from, "add from: NODE", "%s %q reads nothing", d.kind, clip(d.name))
+	if len(d.inputs) == 0 && d.kind != "source" {
+		c.missing(from, "add from: NODE", "%s %q reads nothing", d.kind, clip(d.name))
 	}
-	for i, in := range d.inputs {
-		name, port, _ := strings.Cut(in.text, ".")
+	read := map[string]bool{}
+	for _, in := range d.inputs {
+		name, port, dotted := strings.Cut(in.text, ".")
 		if c.wrong(in.where) {
 			continue
 		}
-		for _, earlier := range d.inputs[:i] {
-			if earlier.text == in.text {
-				c.report(in.where, "", "%q is read twice", clip(in.text))
-			}
-		}
 		other, ok := c.byName[name]
 		switch {
+		case read[in.text]:
+			c.report(in.where, "", "%q is read twice", clip(in.text))
+		case dotted && port == "":
+			c.report(in.where, "write "+clip(name), "%q names no output", clip(in.text))
 		case !ok:
-			c.report(in.where, didYouMean(name, c.readable()), "there is no source or operator %q", clip(name))
+			c.report(in.where, c.didYouMean(name, c.readable), "there is no source or operator %q", clip(name))
 		case other.kind == "sink":
 			c.report(in.where, "read what the sink reads", "%q is a sink, which has no output", clip(name))
 		default:
 			in.from, in.port = other, port
 		}
+		read[in.text] = true
 	}
-}
-
-// readable returns the names of sources and operators.
-func (c *checker) readable() (names []string) {
-	for _, d := range c.drafts {
-		if d.kind != "sink" {
-			names = append(names, d.name)
-		}
-	}
-	return names
 }
 
 // order sorts the drafts topologically, and reports and cuts cycles.
@@ -252,6 +253,10 @@ func (c *checker) order() {
 
 // cycle reports that in, of the last of path, closes a cycle. path goes against the stream.
 func (c *checker) cycle(path []*draft, in *link) {
+	in.from.readers++
+	if c.count > maxKept {
+		return // each takes time by its length
+	}
 	names := []string{in.from.name}
 	for _, d := range slices.Backward(path) {
 		names = append(names, d.name)
@@ -263,7 +268,6 @@ func (c *checker) cycle(path []*draft, in *link) {
 	if more := len(names) - shown; more > 0 {
 		names = slices.Concat(names[:shown/2], []string{"..."}, names[len(names)-shown/2:])
 	}
-	in.from.readers++
 	c.report(in.where, "no operator may read its own output", "the nodes go round in a cycle: %s", strings.Join(names, " -> "))
 }
 
@@ -304,9 +308,12 @@ func (c *checker) read(in *link) *stream {
 	}
 	in.from.readers++
 	if in.from.portsKnown {
-		hint := didYouMean(in.text, append(ports, in.from.name))
-		if in.port == operator.PortDeadLetters {
+		hint := c.didYouMean(in.text, ports)
+		switch {
+		case in.port == operator.PortDeadLetters:
 			hint = fmt.Sprintf("%s has one with on_error: dead_letter", in.from.name)
+		case len(ports) == 0:
+			hint = "write " + in.from.name
 		}
 		c.report(in.where, hint, "%q has no output %q", in.from.name, clip(in.port))
 	}
@@ -316,18 +323,19 @@ func (c *checker) read(in *link) *stream {
 // input reads all that a draft reads as one stream. What is unknown of it is nil.
 func (c *checker) input(d *draft) *stream {
 	var whole *stream
-	for i, in := range d.inputs {
+	var first *link // whose schema it is
+	for _, in := range d.inputs {
 		s := c.read(in)
 		if s == nil {
 			continue
 		}
 		d.node.Inputs = append(d.node.Inputs, Input{From: in.from.node, Port: slices.Index(in.from.streams, s)})
 		if whole == nil || whole.schema == nil {
-			first := *s
-			if whole != nil && first.untimed == "" {
-				first.untimed = whole.untimed
+			next := *s
+			if whole != nil && next.untimed == "" {
+				next.untimed = whole.untimed
 			}
-			whole = &first
+			whole, first = &next, in
 			continue
 		}
 		if whole.untimed == "" {
@@ -335,7 +343,7 @@ func (c *checker) input(d *draft) *stream {
 		}
 		if s.schema != nil && !whole.schema.Equal(s.schema) {
 			c.report(in.where, "streams that are read together have the same columns", "%q has %s, unlike %q before it",
-				in.text, difference(s.schema, whole.schema), d.inputs[:i][0].text)
+				in.text, difference(s.schema, whole.schema), first.text)
 		}
 	}
 	if whole == nil {

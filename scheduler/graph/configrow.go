@@ -30,7 +30,7 @@ func (c *checker) configRow(g *guest, given Literal, where place) *batch.Batch {
 	}
 	for _, e := range v.entries {
 		if schema.Index(e.key) < 0 {
-			c.report(where.under(e.key).itsKey(), didYouMean(e.key, schema.Names()), "operator %q has no configuration %q", g.op.Name, clip(e.key))
+			c.unknown(where.under(e.key), schema.Names(), "operator %q has no configuration %q", g.op.Name, clip(e.key))
 		}
 	}
 	row := c.pool.NewBuilder(schema)
@@ -40,7 +40,6 @@ func (c *checker) configRow(g *guest, given Literal, where place) *batch.Batch {
 		if e, ok := v.get(f.Name); ok && e.value.kind != null {
 			if err := appendLiteral(col, f, e.value); err != nil {
 				c.report(where.under(f.Name), "", "%v", err)
-				return nil
 			}
 			continue
 		}
@@ -48,10 +47,9 @@ func (c *checker) configRow(g *guest, given Literal, where place) *batch.Batch {
 		case f.Default != "":
 			if err := appendLiteral(col, f, defaultValue(f)); err != nil {
 				c.report(where.under(f.Name), "give it here", "the module's default of %q can't be used: %v", f.Name, err)
-				return nil
 			}
 		case f.Required:
-			c.report(where.under(f.Name), doc(f), "operator %q needs the configuration %q of type %s", g.op.Name, f.Name, f.TypeString())
+			c.missing(where.under(f.Name), doc(f), "operator %q needs the configuration %q of type %s", g.op.Name, f.Name, f.TypeString())
 		}
 	}
 	if c.wrong(where) {

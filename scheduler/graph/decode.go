@@ -125,14 +125,14 @@ func (d *decoder) scalar(v *value, into reflect.Value, where place) {
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		n, err := strconv.ParseUint(v.text, 10, into.Type().Bits())
 		if v.kind != integer || err != nil || octal(v.text) {
-			d.expected("a whole number from 0 to "+strconv.FormatUint(math.MaxUint64>>(64-into.Type().Bits()), 10), v, where)
+			d.expected("a decimal whole number from 0 to "+strconv.FormatUint(math.MaxUint64>>(64-into.Type().Bits()), 10), v, where)
 			return
 		}
 		into.SetUint(n)
 	default:
 		n, err := strconv.ParseInt(v.text, 10, into.Type().Bits())
 		if v.kind != integer || err != nil || octal(v.text) {
-			d.expected("a whole number", v, where)
+			d.expected("a decimal whole number", v, where)
 			return
 		}
 		into.SetInt(n)
@@ -209,7 +209,7 @@ func (d *decoder) structure(v *value, into reflect.Value, where place) {
 }
 
 func (d *decoder) unknown(e entry, known []string, where place) {
-	d.out.report(where.under(e.key).itsKey(), didYouMean(e.key, known), "unknown key %q", clip(e.key))
+	d.out.unknown(where.under(e.key), known, "unknown key %q", clip(e.key))
 }
 
 func (d *decoder) dictionary(v *value, into reflect.Value, where place) {
@@ -243,6 +243,7 @@ func (d *decoder) slice(v *value, into reflect.Value, where place) {
 	case byName:
 		d.expected("a mapping by name", v, where)
 	case v.kind == list:
+		into.Set(reflect.MakeSlice(into.Type(), 0, len(v.items)))
 		for i, item := range v.items {
 			into.Set(reflect.Append(into, reflect.Zero(element)))
 			d.decode(item, into.Index(i), where.under(strconv.Itoa(i)))
@@ -250,6 +251,8 @@ func (d *decoder) slice(v *value, into reflect.Value, where place) {
 	case v.kind != mapping && element.Kind() == reflect.String:
 		into.Set(reflect.Append(into, reflect.Zero(element)))
 		d.decode(v, into.Index(0), where)
+	case element.Kind() == reflect.String:
+		d.expected("a string or a list of strings", v, where)
 	default:
 		d.expected("a list", v, where)
 	}

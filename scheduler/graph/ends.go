@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/wasmill/wasmill/abi"
@@ -28,10 +29,10 @@ type reported struct{ Problems }
 // Decode reads the options.
 func (c *config) Decode(into any) error {
 	out := c.checker.reporter
-	before := len(out.problems)
+	count, kept := out.count, len(out.problems)
 	(&decoder{out: out}).decode(c.value, reflect.ValueOf(into).Elem(), c.where)
-	if len(out.problems) > before {
-		return reported{out.problems[before:len(out.problems):len(out.problems)]}
+	if out.count > count {
+		return reported{slices.Clone(out.problems[kept:])}
 	}
 	return nil
 }
@@ -57,6 +58,8 @@ func (c *checker) source(d *draft, s *Source) {
 		d.node.about = endAbout(s.Connector, s.Format)
 		d.node.Source = &SourceNode{Source: source}
 		main.schema = c.sourceSchema(d, s, source)
+	} else if s.Schema != nil && s.Schema.Check() == nil {
+		main.schema = s.Schema // what else is wrong can be said
 	}
 	if main.schema != nil {
 		for range main.schema.Fields {
@@ -136,15 +139,15 @@ func (c *checker) eventTime(d *draft, t *EventTime, schema *abi.Schema) *Time {
 		c.report(where.under("idle"), "", "idle is %v; it can't be negative", t.Idle)
 	}
 	column := where.under("column")
-	if t.Column == "" && !c.wrong(column) {
-		c.report(column, "add column: COLUMN", "time does not say in which column it is")
+	if t.Column == "" {
+		c.missing(column, "add column: COLUMN", "time does not say in which column it is")
 	}
 	if t.Column == "" || schema == nil {
 		return nil
 	}
 	i := schema.Index(t.Column)
 	if i < 0 {
-		c.report(column, didYouMean(t.Column, schema.Names()), "source %q has no column %q", d.name, clip(t.Column))
+		c.report(column, c.didYouMean(t.Column, schema.Names()), "source %q has no column %q", d.name, clip(t.Column))
 		return nil
 	}
 	if f := &schema.Fields[i]; f.Type != abi.Timestamp {
@@ -183,7 +186,7 @@ func (c *checker) sink(d *draft, s *Sink) {
 func (c *checker) noConnector(d *draft, name string, said bool, names []string) {
 	switch {
 	case name != "":
-		c.report(d.where.under(name), didYouMean(name, names), "no %s connector is called %q", d.kind, name)
+		c.report(d.where.under(name), c.didYouMean(name, names), "no %s connector is called %q", d.kind, name)
 	case !said && c.given(d.where) || c.root == nil:
 		c.report(d.where.itsKey(), "add one of "+strings.Join(names, ", "), "%s %q has no connector", d.kind, clip(d.name))
 	}
@@ -205,7 +208,7 @@ func (c *checker) format(f Format, where place) (operator.Format, bool) {
 		c.made(err, config, false)
 		return format, err == nil
 	}
-	c.report(where, didYouMean(f.Name, names), "there is no format %q", clip(f.Name))
+	c.report(where, c.didYouMean(f.Name, names), "there is no format %q", clip(f.Name))
 	return nil, false
 }
 

@@ -27,9 +27,7 @@ func (g *guest) about(w *Wasm) string {
 // guest finds the operator of a part, nil where there is a problem.
 func (c *checker) guest(w *Wasm, where place, kind describe.Kind) *guest {
 	if w.Path == "" {
-		if !c.wrong(where.under("wasm")) {
-			c.report(where.under("wasm"), "", "the path of the module is empty")
-		}
+		c.missing(where.under("wasm"), "", "the path of the module is empty")
 		return nil
 	}
 	module, err := c.load(w.Path)
@@ -49,13 +47,13 @@ func (c *checker) guest(w *Wasm, where place, kind describe.Kind) *guest {
 		at = where.under("operator")
 		g.number, g.op = module.Description().Operator(w.Operator)
 		if g.op == nil {
-			c.report(at, didYouMean(w.Operator, names), "%s has no operator %q", clip(w.Path), clip(w.Operator))
+			c.report(at, c.didYouMean(w.Operator, names), "%s has no operator %q", clip(w.Path), clip(w.Operator))
 			return nil
 		}
 	case c.wrong(where.under("operator")):
 		return nil
 	case len(ops) != 1:
-		c.report(where.under("operator"), "add operator: NAME; "+didYouMean("", names), "%s has %d operators", clip(w.Path), len(ops))
+		c.report(where.under("operator"), "add operator: NAME; there are "+enumerate(names), "%s has %d operators", clip(w.Path), len(ops))
 		return nil
 	default:
 		g.op = &ops[0]
@@ -96,7 +94,7 @@ func (c *checker) columns(g *guest, w *Wasm, where, from place, in *stream) []in
 	input := &g.op.Inputs[0]
 	for _, name := range slices.Sorted(maps.Keys(w.Columns)) {
 		if input.Schema().Index(name) < 0 {
-			c.report(where.under("columns", name).itsKey(), didYouMean(name, input.Schema().Names()),
+			c.unknown(where.under("columns", name), input.Schema().Names(),
 				"operator %q reads no column %q", g.op.Name, clip(name))
 		}
 	}
@@ -117,11 +115,7 @@ func (c *checker) columns(g *guest, w *Wasm, where, from place, in *stream) []in
 		columns = append(columns, col)
 		switch {
 		case col < 0:
-			hint := didYouMean(name, in.schema.Names())
-			if name == f.Name {
-				hint += "; another name is given by columns: {" + name + ": COLUMN}"
-			}
-			c.report(at, hint, "operator %q reads column %q of type %s, which the stream lacks", g.op.Name, clip(name), f.TypeString())
+			c.missing(at, c.columnHint(name, f.Name, in), "operator %q reads column %q of type %s, which the stream lacks", g.op.Name, clip(name), f.TypeString())
 			ok = false
 		case !f.SameType(&in.schema.Fields[col]):
 			c.report(at, "", "operator %q reads column %q as %s; the stream has it as %s, from %s",
@@ -133,6 +127,18 @@ func (c *checker) columns(g *guest, w *Wasm, where, from place, in *stream) []in
 		return nil
 	}
 	return columns
+}
+
+// columnHint returns the hint at a column that is not there, which an operator calls field.
+func (c *checker) columnHint(name, field string, in *stream) string {
+	meant := c.nearest(name, in.schema.Names())
+	switch {
+	case name != field:
+		return c.didYouMean(name, in.schema.Names())
+	case meant != "":
+		return fmt.Sprintf("if %q is meant, write columns: {%s: %s}", meant, field, meant)
+	}
+	return fmt.Sprintf("write columns: {%s: COLUMN}; there are %s", field, enumerate(in.schema.Names()))
 }
 
 // operator checks an operator.
@@ -230,8 +236,8 @@ func (c *checker) partition(d *draft, o *Operator, in *stream) {
 	switch {
 	case int(partition) >= len(partitionNames):
 		c.report(where, "", "there is no partitioning number %d", partition)
-	case partition == Hash && len(o.Key) == 0 && !c.wrong(d.where.under("key")):
-		c.report(where, "add key: [COLUMN]", "rows are partitioned by hash of a key, which is not given")
+	case partition == Hash && len(o.Key) == 0:
+		c.missing(d.where.under("key"), "add key: [COLUMN]", "rows are partitioned by hash of a key, which is not given")
 	case partition != Hash && len(o.Key) > 0:
 		c.report(d.where.under("key"), "write partition: hash, or leave the key out", "a key means nothing to partition: %s", partition)
 	}
@@ -244,6 +250,7 @@ func (c *checker) partition(d *draft, o *Operator, in *stream) {
 // key finds the columns of a key.
 func (c *checker) key(d *draft, names []string, in *stream) []int {
 	var key []int
+	seen := map[string]bool{}
 	for i, name := range names {
 		where := d.where.under("key")
 		if len(names) > 1 {
@@ -252,10 +259,11 @@ func (c *checker) key(d *draft, names []string, in *stream) []int {
 		if c.wrong(where) || in.schema == nil {
 			continue
 		}
-		if slices.Contains(names[:i], name) {
+		if seen[name] {
 			c.report(where, "", "column %q is in the key twice", clip(name))
 			continue
 		}
+		seen[name] = true
 		if col := c.column(in, name, where); col >= 0 {
 			key = append(key, col)
 		}
@@ -267,7 +275,7 @@ func (c *checker) key(d *draft, names []string, in *stream) []int {
 func (c *checker) column(s *stream, name string, where place) int {
 	i := s.schema.Index(name)
 	if i < 0 {
-		c.report(where, didYouMean(name, s.schema.Names()), "the stream has no column %q", clip(name))
+		c.report(where, c.didYouMean(name, s.schema.Names()), "the stream has no column %q", clip(name))
 	}
 	return i
 }

@@ -131,14 +131,14 @@ func (n *PlanNode) write(s *strings.Builder) {
 	}
 	s.WriteString("\n")
 	if t := n.Time; t != nil {
-		fmt.Fprintf(s, "  event time  %s, out of order by up to %s", t.Column, t.OutOfOrder)
+		fmt.Fprintf(s, "  event time     %s, out of order by up to %s", t.Column, t.OutOfOrder)
 		if t.Idle != "0s" {
 			fmt.Fprintf(s, ", idle after %s", t.Idle)
 		}
 		s.WriteString("\n")
 	}
 	for _, in := range n.Inputs {
-		fmt.Fprintf(s, "  reads       %s, %s", in.From, in.Partition)
+		fmt.Fprintf(s, "  reads          %s, %s", in.From, in.Partition)
 		if len(in.Key) > 0 {
 			fmt.Fprintf(s, " of %s", strings.Join(in.Key, ", "))
 		}
@@ -149,7 +149,7 @@ func (n *PlanNode) write(s *strings.Builder) {
 		if out.Name != "" {
 			name = "." + out.Name
 		}
-		fmt.Fprintf(s, "  %-11s %s\n", name, columnsText(out.Schema))
+		fmt.Fprintf(s, "  %-14s %s\n", name, columnsText(out.Schema))
 	}
 }
 
@@ -163,7 +163,7 @@ func columnsText(columns []PlanColumn) string {
 
 // durationText returns a duration as a pipeline file has it: 1h30m, not 1h30m0s.
 func durationText(d time.Duration) string {
-	s := d.String()
+	s := strings.ReplaceAll(d.String(), "µ", "u")
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
 	}

@@ -78,24 +78,24 @@ type reporter struct {
 	file     string
 	root     *value // of the file; nil where there is none
 	problems Problems
+	count    int             // of problems, also of those that are too many to keep
 	seen     map[string]bool // paths with a problem, and all above them
+	compared int             // names, to find near ones
 }
+
+const (
+	maxKept     = 10 * maxProblems // kept until they are sorted
+	maxCompared = 1 << 20          // names; after that nothing is near
+)
 
 const pathSeparator = "\x00"
 
 // report adds a problem with a value.
 func (r *reporter) report(where place, hint, format string, args ...any) {
-	path := strings.Join(where.path, pathSeparator)
-	if own := path + pathSeparator; r.seen[own] {
+	if r.own(where) {
 		return
-	} else if r.seen == nil {
-		r.seen = map[string]bool{own: true}
-	} else {
-		r.seen[own] = true
 	}
-	for i := range where.path {
-		r.seen[strings.Join(where.path[:i+1], pathSeparator)] = true
-	}
+	r.mark(where)
 	line, column, _ := r.root.find(where)
 	r.add(Problem{Line: line, Column: column, Path: strings.Join(where.path, "."), Hint: hint, Message: fmt.Sprintf(format, args...)})
 }
@@ -103,12 +103,59 @@ func (r *reporter) report(where place, hint, format string, args ...any) {
 // add adds a problem with a place in the text.
 func (r *reporter) add(p Problem) {
 	p.File = r.file
-	r.problems = append(r.problems, p)
+	if r.count++; len(r.problems) < maxKept {
+		r.problems = append(r.problems, p)
+	}
 }
+
+// mark remembers that there is a problem.
+func (r *reporter) mark(where place) {
+	if r.seen == nil {
+		r.seen = map[string]bool{}
+	}
+	r.seen[where.id()] = true
+	for i := range where.path {
+		r.seen[strings.Join(where.path[:i+1], pathSeparator)] = true
+	}
+}
+
+// id tells a key from its value, and both from what lies below.
+func (p place) id() string {
+	path := strings.Join(p.path, pathSeparator) + pathSeparator
+	if p.key {
+		return path + pathSeparator
+	}
+	return path
+}
+
+// own says whether there is a problem with a value itself.
+func (r *reporter) own(where place) bool { return r.seen[where.id()] }
 
 // wrong says whether there is a problem with a value or a part of it.
 func (r *reporter) wrong(where place) bool {
 	return r.seen[strings.Join(where.path, pathSeparator)]
+}
+
+// missing reports what is not said, unless it is, wrongly.
+func (r *reporter) missing(where place, hint, format string, args ...any) {
+	for i := range where.path {
+		if r.own(at(where.path[:i]...)) {
+			return
+		}
+	}
+	if !r.wrong(where) {
+		r.report(where, hint, format, args...)
+	}
+}
+
+// unknown reports a key that its mapping can't have. Where one that it can have is near and not
+// there, nobody misses that.
+func (r *reporter) unknown(where place, known []string, format string, args ...any) {
+	key, parent := where.path[len(where.path)-1], at(where.path[:len(where.path)-1]...)
+	if meant := r.nearest(key, known); meant != "" && !r.given(parent.under(meant)) {
+		r.mark(parent.under(meant))
+	}
+	r.report(where.itsKey(), r.didYouMean(key, known), format, args...)
 }
 
 // given says whether the file says something at a place.
@@ -122,7 +169,7 @@ func (r *reporter) sorted() Problems {
 	slices.SortStableFunc(r.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	if more := len(r.problems) - maxProblems; more > 0 {
+	if more := r.count - maxProblems; more > 0 {
 		r.problems = append(r.problems[:maxProblems], Problem{File: r.file, Message: fmt.Sprintf("%d more problems", more)})
 	}
 	return r.problems
@@ -130,8 +177,30 @@ func (r *reporter) sorted() Problems {
 
 // didYouMean returns the hint at an unknown name: the nearest of the known ones, or else the first
 // few of them.
-func didYouMean(name string, known []string) string {
+func (r *reporter) didYouMean(name string, known []string) string {
+	switch best := r.nearest(name, known); {
+	case best != "":
+		return fmt.Sprintf("did you mean %q?", best)
+	case len(known) == 0:
+		return "there is none"
+	}
+	return "there are " + enumerate(known)
+}
+
+// enumerate names the first few of many names.
+func enumerate(names []string) string {
 	const shown = 8
+	if len(names) > shown {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+	}
+	return strings.Join(names, ", ")
+}
+
+// nearest returns the known name that somebody may have meant, "" where there is none like it.
+func (r *reporter) nearest(name string, known []string) string {
+	if r.compared += len(known); r.compared > maxCompared {
+		return ""
+	}
 	best, distance := "", max(len(name)/2, 2)+1
 	for _, k := range known {
 		if len(k)-len(name) >= distance || len(name)-len(k) >= distance {
@@ -141,13 +210,5 @@ func didYouMean(name string, known []string) string {
 			best, distance = k, d
 		}
 	}
-	switch {
-	case best != "":
-		return fmt.Sprintf("did you mean %q?", best)
-	case len(known) == 0:
-		return "there is none"
-	case len(known) > shown:
-		return fmt.Sprintf("there are %s and %d more", strings.Join(known[:shown], ", "), len(known)-shown)
-	}
-	return "there are " + strings.Join(known, ", ")
+	return best
 }

@@ -80,7 +80,7 @@ func document(data []byte, out *reporter) *value {
 	case null:
 		out.add(Problem{Line: 1, Column: 1, Message: "the file is empty", Hint: example})
 	default:
-		out.add(Problem{Line: root.line, Column: root.column, Message: "this is " + root.kind.String(), Hint: example})
+		out.add(Problem{Line: root.line, Column: root.column, Message: "this is " + root.describe(), Hint: example})
 	}
 	return nil
 }

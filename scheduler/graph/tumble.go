@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/describe"
@@ -31,14 +32,12 @@ func (c *checker) window(d *draft, o *Operator) {
 	spec := window.Spec{Input: in.schema, Key: key}
 	if o.Window != nil {
 		spec.Size, spec.Offset, spec.Lateness = o.Window.Tumble, o.Window.Offset, o.Window.Lateness
-	} else if !c.wrong(d.where.under("window")) {
-		c.report(d.where.under("window"), "add window: {tumble: 10s}", "operator %q aggregates over no window", d.name)
+		c.windowBounds(d, o.Window)
+	} else {
+		c.missing(d.where.under("window"), "add window: {tumble: 10s}", "operator %q aggregates over no window", d.name)
 	}
-	if o.Window != nil && spec.Size == 0 && !c.wrong(d.where.under("window", "tumble")) {
-		c.report(d.where.under("window", "tumble"), "add tumble: 10s", "the window has no size")
-	}
-	if len(o.Aggregates) == 0 && !c.wrong(d.where.under("aggregate")) {
-		c.report(d.where.under("aggregate"), "add aggregate: {rows: count()}", "window %q computes nothing", d.name)
+	if len(o.Aggregates) == 0 {
+		c.missing(d.where.under("aggregate"), "add aggregate: {rows: count()}", "window %q computes nothing", d.name)
 	}
 	for i := range o.Aggregates {
 		if a, ok := c.aggregate(d, &o.Aggregates[i], in); ok {
@@ -48,6 +47,24 @@ func (c *checker) window(d *draft, o *Operator) {
 	d.node.about = c.windowAbout(o)
 	c.windowOutputs(d, o, in, spec)
 	d.node.New = func(ctx operator.Context) (operator.Operator, error) { return window.New(ctx, spec) }
+}
+
+// windowBounds checks the durations of a window.
+func (c *checker) windowBounds(d *draft, w *Window) {
+	where := d.where.under("window")
+	size := where.under("tumble")
+	if w.Tumble == 0 && !c.given(size) {
+		c.missing(size, "add tumble: 10s", "the window has no size")
+	} else {
+		between(c, w.Tumble, time.Microsecond, window.MaxSize, size)
+	}
+	between(c, w.Offset, -window.MaxSize, window.MaxSize, where.under("offset"))
+	between(c, w.Lateness, 0, window.MaxSize, where.under("lateness"))
+	for key, t := range map[string]time.Duration{"tumble": w.Tumble, "offset": w.Offset, "lateness": w.Lateness} {
+		if t%time.Microsecond != 0 {
+			c.report(where.under(key), "", "%s is %s; event time counts whole microseconds", key, durationText(t))
+		}
+	}
 }
 
 // onlyWindow reports what a window can't have.
@@ -85,7 +102,8 @@ func (c *checker) spread(d *draft, o *Operator, key []int) {
 func (c *checker) windowOutputs(d *draft, o *Operator, in *stream, spec window.Spec) {
 	results := &stream{untimed: in.untimed}
 	late := &stream{port: portLate, schema: in.schema, origins: in.origins, untimed: in.untimed}
-	if in.schema != nil && !c.wrong(d.where.under("aggregate")) && !c.wrong(d.where.under("key")) && !c.wrong(d.where.under("window", "tumble")) && o.Window != nil {
+	wrong := slices.ContainsFunc([]string{"aggregate", "key", "window"}, func(key string) bool { return c.wrong(d.where.under(key)) })
+	if in.schema != nil && !wrong {
 		schema, err := spec.Output()
 		if err != nil {
 			c.report(d.where.under("window"), "", "%v", err)
@@ -124,8 +142,8 @@ func (c *checker) aggregate(d *draft, a *Aggregate, in *stream) (window.Aggregat
 	case a.Call != "":
 		out.Call = c.call(a.Call, where, in)
 		return out, out.Call != nil
-	case !c.wrong(where):
-		c.report(where, "write a call, such as count(), or {wasm: PATH}", "aggregate %q does not say what it computes", clip(a.Name))
+	default:
+		c.missing(where, "write a call, such as count(), or {wasm: PATH}", "aggregate %q does not say what it computes", clip(a.Name))
 	}
 	return out, false
 }
@@ -136,17 +154,17 @@ func (c *checker) call(text string, where place, in *stream) *aggregate.Call {
 	usage := aggregate.Usage()
 	name, _, _ := strings.Cut(text, "(")
 	if name = strings.TrimSpace(name); usage[name] == "" {
-		c.report(where, didYouMean(name, slices.Sorted(maps.Keys(usage))), "no aggregate is called %q", clip(name))
+		c.report(where, c.didYouMean(name, slices.Sorted(maps.Keys(usage))), "no aggregate is called %q", clip(name))
 		return nil
 	}
-	hint, failed := "", false
+	hint := ""
 	call, err := aggregate.ParseCall(text, func(name string) (int, error) {
 		if in.schema == nil {
 			return 0, nil
 		}
 		i := in.schema.Index(name)
 		if i < 0 {
-			hint, failed = didYouMean(name, in.schema.Names()), true
+			hint = c.didYouMean(name, in.schema.Names())
 			return 0, fmt.Errorf("the stream has no column %q", clip(name))
 		}
 		return i, nil
@@ -155,9 +173,6 @@ func (c *checker) call(text string, where place, in *stream) *aggregate.Call {
 		_, err = call.Output(in.schema)
 	}
 	if err != nil {
-		if !failed && !strings.Contains(err.Error(), usage[name]) {
-			hint = "it is written " + usage[name]
-		}
 		c.report(where, hint, "%v", err)
 		return nil
 	}

@@ -42,18 +42,21 @@ const (
 )
 
 var kindNames = [...]string{
-	null: "nothing", boolean: "a bool", integer: "a whole number", float: "a number", text: "a string",
-	timestamp: "a timestamp", list: "a list", mapping: "a mapping",
+	null: "nothing", boolean: "bool", integer: "number", float: "number", text: "string",
+	timestamp: "timestamp", list: "a list", mapping: "a mapping",
 }
 
 func (k valueKind) String() string { return kindNames[k] }
 
 // describe says what a value is, for a message about one that should be something else.
 func (v *value) describe() string {
-	if v.kind == null || v.kind == list || v.kind == mapping {
+	switch v.kind {
+	case null, list, mapping:
 		return v.kind.String()
+	case text:
+		return fmt.Sprintf("the string %q", clip(v.text))
 	}
-	return fmt.Sprintf("%s, %s", v.kind, clip(v.text))
+	return fmt.Sprintf("the %s %s", v.kind, clip(v.text))
 }
 
 func (v *value) get(key string) (*entry, bool) {
@@ -154,6 +157,7 @@ func (c *converter) value(n *yaml.Node, depth int, aliased bool) *value {
 		kind, ok := scalarKinds[n.ShortTag()]
 		if !ok {
 			c.report(n, "leave it out", "the tag %s means nothing here", clip(n.Tag))
+			kind = text
 		}
 		v.kind = kind
 	}

@@ -33,8 +33,11 @@ func (p Partition) String() string { return partitionNames[p] }
 func decodeName(d *decoder, v *value, into reflect.Value, where place, names []string) {
 	i := slices.Index(names, v.text)
 	if v.kind != text || i < 0 {
-		d.out.report(where, didYouMean(v.text, names), "expected %s or %s, not %s",
-			strings.Join(names[:len(names)-1], ", "), names[len(names)-1], v.describe())
+		hint := ""
+		if meant := d.out.nearest(v.text, names); meant != "" {
+			hint = fmt.Sprintf("did you mean %q?", meant)
+		}
+		d.out.report(where, hint, "expected %s or %s, not %s", strings.Join(names[:len(names)-1], ", "), names[len(names)-1], v.describe())
 		return
 	}
 	into.SetUint(uint64(i))
@@ -114,8 +117,12 @@ func (d *decoder) schema(v *value, where place) *abi.Schema {
 			continue
 		}
 		f, err := abi.ParseType(e.value.text)
+		if hint := d.typeHint(e.value.text); hint != "" {
+			d.out.report(at, hint, "no type is called %q", clip(e.value.text))
+			continue
+		}
 		if err != nil {
-			d.out.report(at, typeHint(e.value.text), "%v", err)
+			d.out.report(at, "", "%v", err)
 			continue
 		}
 		f.Name = e.key
@@ -127,18 +134,15 @@ func (d *decoder) schema(v *value, where place) *abi.Schema {
 	return s
 }
 
-// typeHint returns the nearest type to one that there is not.
-func typeHint(name string) string {
+// typeHint returns the hint at a type that there is not, "" where there is one.
+func (d *decoder) typeHint(name string) string {
 	if strings.ContainsAny(name, "<(") || slices.Contains(abi.TypeNames(), name) {
 		return ""
 	}
 	if other, ok := otherTypeNames[strings.ToLower(name)]; ok {
 		return fmt.Sprintf("did you mean %q?", other)
 	}
-	if hint := didYouMean(name, abi.TypeNames()); strings.HasPrefix(hint, "did") {
-		return hint
-	}
-	return ""
+	return d.out.didYouMean(name, abi.TypeNames())
 }
 
 // otherTypeNames are names that types have elsewhere.
