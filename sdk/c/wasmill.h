@@ -66,8 +66,14 @@ WM_FN_ wm_string wm_string_of(const char *data, uint32_t size) {
 
 WM_FN_ bool wm_equal(wm_string a, wm_string b) {
     if (a.size != b.size || (a.data == NULL) != (b.data == NULL)) return false;
-    for (uint32_t i = 0; i < a.size; i++) {
-        if (a.data[i] != b.data[i]) return false;
+    uint32_t at = 0;
+    for (uint64_t x, y; a.size - at >= 8; at += 8) {
+        __builtin_memcpy(&x, a.data + at, 8);
+        __builtin_memcpy(&y, b.data + at, 8);
+        if (x != y) return false;
+    }
+    for (; at < a.size; at++) {
+        if (a.data[at] != b.data[at]) return false;
     }
     return true;
 }

@@ -93,8 +93,9 @@ static void filter_open(const wm_batch *config) {
 
 static void filter_process(const wm_batch *in) {
     text_columns columns = text_of(in);
-    for (uint32_t row = 0; row < in->rows; row++) {
-        if (wm_equal(text_at(&columns, row).s, wanted)) wm_emit_row(0, row);
+    wm_string value = wanted; // in a local, so that a row emitted may not have changed it
+    for (uint32_t row = 0, rows = in->rows; row < rows; row++) {
+        if (wm_equal(text_at(&columns, row).s, value)) wm_emit_row(0, row);
     }
 }
 

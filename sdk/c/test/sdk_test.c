@@ -301,6 +301,22 @@ static void the_description_stays_as_it_is(void) {
     wm_test_reset();
 }
 
+static void strings_are_compared_to_the_last_byte(void) {
+    const char text[] = "a text of several words of eight bytes";
+    char other[sizeof text];
+    for (uint32_t size = 0; size < sizeof text; size++) {
+        memcpy(other, text, sizeof text);
+        WM_CHECK(wm_equal(wm_string_of(text, size), wm_string_of(other, size)));
+        WM_CHECK(!wm_equal(wm_string_of(text, size), wm_string_of(other, size + 1)));
+        for (uint32_t at = 0; at < size; at++) {
+            other[at] ^= 1;
+            WM_CHECK(!wm_equal(wm_string_of(text, size), wm_string_of(other, size)));
+            other[at] ^= 1;
+        }
+    }
+    WM_CHECK(!wm_equal(wm_string_of(NULL, 0), wm_string_of(text, 0)));
+}
+
 int main(void) {
     WM_RUN(a_message_is_written_as_the_host_writes_it);
     WM_RUN(each_type_is_read);
@@ -319,6 +335,7 @@ int main(void) {
     WM_RUN(a_large_output_is_sent_in_parts);
     WM_RUN(a_batch_of_long_strings_is_sent_in_parts);
     WM_RUN(texts_are_formatted);
+    WM_RUN(strings_are_compared_to_the_last_byte);
     WM_RUN(lists_of_arrays_are_written);
     WM_RUN(a_wrong_emit_is_a_bug);
     WM_RUN(the_description_stays_as_it_is);

@@ -121,14 +121,16 @@ impl Map for Filter {
     }
 
     fn process_batch(&mut self, batch: &Batch<Text<'static>>, out: &mut Self::Outputs, _: &mut Failures) {
+        let Filter { value, kept } = self;
         let s = batch.columns().s;
-        self.kept.clear();
+        kept.clear();
+        kept.reserve(batch.len());
         for row in 0..batch.len() {
-            if s.get(row) == self.value {
-                self.kept.push(row as u32);
+            if s.equals(row, value) {
+                kept.push(row as u32);
             }
         }
-        out.fill_from(&self.kept, |_| ());
+        out.fill_from(kept, |_| ());
     }
 }
 

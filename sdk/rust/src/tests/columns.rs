@@ -92,6 +92,43 @@ fn columns_of_strings_are_texts_and_bytes() {
     assert_eq!(run.rows(|out| out), [Named { name: Some("grüße") }]);
 }
 
+/// Emits for each row whether it is the same text as the first.
+struct SameAsFirst;
+
+impl Map for SameAsFirst {
+    const NAME: &'static str = "same_as_first";
+    type Config = ();
+    type Input = Named<'static>;
+    type Outputs = Output<Number>;
+
+    fn open(_: ()) -> Result<Self> {
+        Ok(SameAsFirst)
+    }
+
+    fn process_batch(&mut self, batch: &Batch<Named<'static>>, out: &mut Output<Number>, _: &mut Failures) {
+        let name = batch.columns().name;
+        let same = (0..batch.len()).map(|row| i64::from(name.equals(row, name.get(0))));
+        out.fill(|columns| columns.n.extend(same, name.nulls()));
+    }
+}
+
+#[test]
+fn texts_are_compared_to_the_last_byte() {
+    let text = "a text of several words of eight bytes";
+    for size in 0..text.len() {
+        let mut others = vec![text[..size].to_string(), text[..size + 1].to_string()];
+        for at in 0..size {
+            let mut other = text[..size].to_string();
+            other.replace_range(at..at + 1, "#");
+            others.push(other);
+        }
+        let rows: Vec<_> = others.iter().map(|name| Named { name: Some(name) }).collect();
+        let run = run::<SameAsFirst>((), &rows).expect("it opens");
+        let same = run.rows(|out| out).iter().filter(|row| row.n == Some(1)).count();
+        assert_eq!(same, 1, "of the texts like {:?}", &text[..size]);
+    }
+}
+
 wasmill::row! {
     struct Ragged {
         a: i64,
