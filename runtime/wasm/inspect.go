@@ -36,16 +36,16 @@ type Report struct {
 
 // Section is a part of the file.
 type Section struct {
-	Name string
-	Size int // bytes
+	Name string `json:"name"`
+	Size int    `json:"size"` // bytes
 }
 
 // Extern is an import or an export.
 type Extern struct {
-	Module string // "" of an export
-	Name   string
-	Kind   string
-	Type   string // of a function, else ""
+	Module string `json:"module,omitempty"` // "" of an export
+	Name   string `json:"name"`
+	Kind   string `json:"kind"`
+	Type   string `json:"type,omitempty"` // of a function, else ""
 }
 
 // Inspect loads the module in a file and reports on it.

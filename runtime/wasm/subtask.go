@@ -137,9 +137,9 @@ func rowError(reason string) error {
 	return &operator.Error{Fault: operator.FaultRow, Err: errors.New(reason)}
 }
 
-// call runs a function of the guest over rows, after prepare has written its input, and accepts
-// what it emitted by accept. Where anything is wrong, the instance is thrown away, and nothing of
-// the call is visible. Whatever happened, what the guest emitted is released.
+// call makes a call with rows, by run, and takes what the guest emitted, by accept. Where anything
+// is wrong, the instance is thrown away, and nothing of the call is visible. Whatever happened, what
+// the guest emitted is released.
 func (s *subtask) call(ctx context.Context, run func(g *guest) error, accept func(emitted []batch.Message) error) error {
 	if err := s.start(ctx); err != nil {
 		return err
