@@ -145,11 +145,8 @@ func (c *checker) checkName(name string, where place) {
 
 // declare makes a draft of each part.
 func (c *checker) declare() {
+	c.declareSources()
 	p := c.pipeline
-	for i := range p.Sources {
-		s := &p.Sources[i]
-		c.add(&draft{name: s.Name, kind: "source", where: at("sources", s.Name), make: func(d *draft) { c.source(d, s) }}, nil)
-	}
 	for i := range p.Operators {
 		o := &p.Operators[i]
 		c.add(&draft{name: o.Name, kind: "operator", where: at("operators", o.Name), make: func(d *draft) { c.operator(d, o) }}, o.From)
@@ -158,11 +155,19 @@ func (c *checker) declare() {
 		s := &p.Sinks[i]
 		c.add(&draft{name: s.Name, kind: "sink", where: at("sinks", s.Name), make: func(d *draft) { c.sink(d, s) }}, s.From)
 	}
-	if len(p.Sources) == 0 {
-		c.missing(at("sources"), "add sources: {NAME: {file: PATH}}", "the pipeline has no sources")
-	}
 	if len(p.Sinks) == 0 {
 		c.missing(at("sinks"), "add sinks: {NAME: {from: NODE, stdout: }}", "the pipeline has no sinks")
+	}
+}
+
+func (c *checker) declareSources() {
+	sources := c.pipeline.Sources
+	for i := range sources {
+		s := &sources[i]
+		c.add(&draft{name: s.Name, kind: "source", where: at("sources", s.Name), make: func(d *draft) { c.source(d, s) }}, nil)
+	}
+	if len(sources) == 0 {
+		c.missing(at("sources"), "add sources: {NAME: {file: PATH}}", "the pipeline has no sources")
 	}
 }
 

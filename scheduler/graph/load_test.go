@@ -229,9 +229,8 @@ func TestDurations(t *testing.T) {
 	}
 }
 
-func TestInferReturnsTheSchemasThatAreNotDeclared(t *testing.T) {
-	inferred, problems := Infer(t.Context(), "p.yaml", []byte(`
-name: a
+func TestSchemasOfSourcesAreThereWhateverElseIsWrong(t *testing.T) {
+	schemas, problems := Schemas(t.Context(), "p.yaml", []byte(`
 sources:
   given: { file: x, schema: { v: int64 } }
   found: { numbers: }
@@ -239,16 +238,51 @@ sources:
 operators:
   o: { form: nobody }
 `), fakeCatalog())
-	if len(inferred) != 1 || inferred[0].String() != "found:\n  schema:\n    n: int64\n    at: timestamp\n" {
-		t.Errorf("inferred %v", inferred)
+	if len(schemas) != 2 || !schemas[0].Declared || schemas[1].Declared || schemas[1].Source != "found" {
+		t.Errorf("schemas %v", schemas)
+	}
+	if got, want := schemas[1].String(), "schema:\n  n: int64\n  at: timestamp\n"; got != want {
+		t.Errorf("as YAML %q, want %q", got, want)
 	}
 	if len(problems) != 1 || !strings.Contains(problems[0].Message, `"silent" has no schema`) {
 		t.Errorf("problems: %v", problems)
 	}
-	awkward := Inferred{"s", &abi.Schema{Fields: append(fields("list: list<struct<a: int64, b: string>>"), abi.Field{Name: "1: x", Type: abi.Bool}, abi.Field{Name: "true", Type: abi.Bool})}}
-	text := "name: a\nsources:\n" + "  " + strings.ReplaceAll(strings.TrimSpace(awkward.String()), "\n", "\n  ") + "\n    file: x\nsinks: { k: { from: s, stdout: } }\n"
-	if got := load(t, "p.yaml", text).Nodes[0].Outputs[0].Schema; !got.Equal(awkward.Schema) {
-		t.Errorf("%s reads back as %s", awkward.Schema, got)
+	if _, problems := Schemas(t.Context(), "p.yaml", []byte("sources: { s: { numbers: } }"), fakeCatalog()); problems != nil {
+		t.Errorf("a file with nothing but a source has problems: %v", problems)
+	}
+}
+
+func TestSchemaAsYAMLReadsBack(t *testing.T) {
+	want := &abi.Schema{Fields: append(fields("list: list<struct<a: int64, b: string>>, c: decimal(2)"),
+		abi.Field{Name: "1: x", Type: abi.Bool}, abi.Field{Name: "true", Type: abi.Bool}, abi.Field{Name: "0x1", Type: abi.Bool})}
+	text := SourceSchema{Schema: want}.String()
+	g := load(t, "p.yaml", "name: a\nsources:\n  s:\n    file: x\n    "+
+		strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ")+"\nsinks: { k: { from: s, stdout: } }\n")
+	if got := g.Nodes[0].Outputs[0].Schema; !got.Equal(want) {
+		t.Errorf("%s reads back as %s", want, got)
+	}
+}
+
+func TestParseOptionsReadsThemAsAPipelineFileDoes(t *testing.T) {
+	config, err := ParseOptions("path: x\nfollow: true\n", "folder")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var opts endOptions
+	if err := config.Decode(&opts); err != nil || opts.Path != "x" || !opts.Follow {
+		t.Errorf("options %+v, %v", opts, err)
+	}
+	if path := config.Path("x"); !filepath.IsAbs(path) || filepath.Base(filepath.Dir(path)) != "folder" {
+		t.Errorf("path %s", path)
+	}
+	if config, err = ParseOptions("", ""); err != nil || config.Decode(&opts) != nil {
+		t.Errorf("no options: %v", err)
+	}
+	if config, err = ParseOptions("path: [", ""); err == nil {
+		t.Errorf("taken for options: %v", config)
+	}
+	if config, err = ParseOptions("pth: x", ""); err != nil || config.Decode(&opts) == nil {
+		t.Errorf("an unknown key: %v", err)
 	}
 }
 
