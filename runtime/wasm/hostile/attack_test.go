@@ -48,6 +48,7 @@ type outcome struct {
 	load, open, process, close error
 	failed                     []string // rows
 	emitted                    int
+	fuel                       int64
 	logged                     strings.Builder
 }
 
@@ -136,6 +137,7 @@ func runOn(t testing.TB, e *wasm.Engine, bin []byte, name string) *outcome {
 	} else {
 		runMap(t, m, c, spec, input, s)
 	}
+	o.fuel = c.Counters.Get("fuel").Load()
 	return o
 }
 

@@ -18,6 +18,44 @@ func TestTheClockStopsWhatFuelDoesNot(t *testing.T) {
 	}
 }
 
+// TestFuelDoesNotDependOnTheClock runs guests that take many slices, whose lengths differ from run to
+// run: what is billed may not.
+func TestFuelDoesNotDependOnTheClock(t *testing.T) {
+	finite := map[string]func(a *assembly){
+		"a loop that ends": func(a *assembly) { a.does(processIndex, times(3_000_000, 2), i32(0)) },
+		"calls":            func(a *assembly) { a.does(processIndex, times(300_000, 2, call(nowIndex), opDrop), i32(0)) },
+		"memory at work": func(a *assembly) {
+			a.does(processIndex, times(300, 2, i32(0), i32(0), i32(1<<20), memoryFill()), i32(0))
+		},
+		"random numbers": func(a *assembly) {
+			a.does(processIndex, times(50, 2, i32(0), i32(1<<18), call(randomIndex), opDrop), i32(0))
+		},
+		"a loop that never ends": func(a *assembly) { a.does(processIndex, forever(), opUnreachable) },
+		"host calls that never end": func(a *assembly) {
+			a.does(processIndex, forever(i32(0), i32(300_000), call(randomIndex), opDrop), opUnreachable)
+		},
+		"recursion that never ends": func(a *assembly) {
+			a.does(processIndex, call(extraIndex), opUnreachable).has(function{code: call(extraIndex)})
+		},
+	}
+	for name, change := range finite {
+		t.Run(name, func(t *testing.T) {
+			a := operatorModule(t)
+			change(a)
+			bin := a.bytes()
+			first := run(t, bin, routeOperator).fuel
+			if first < 50_000 {
+				t.Errorf("%d units are fewer than it takes", first)
+			}
+			for range 4 {
+				if fuel := run(t, bin, routeOperator).fuel; fuel != first {
+					t.Errorf("%d units, %d the first time", fuel, first)
+				}
+			}
+		})
+	}
+}
+
 func TestOneBatchCannotUseMoreThanAFewCallsFuel(t *testing.T) {
 	l := limits
 	l.BadRows = 1000

@@ -87,14 +87,28 @@ func (in *Instance) refill(left int64) int64 {
 func (in *Instance) Charge(units int64) {
 	g := &in.gauge
 	if units > g.budget {
-		g.charged, g.budget = g.charged+g.budget, 0
-		panic(&stop{reason: FuelUsed})
+		g.reclaim(units - g.budget)
 	}
 	g.budget -= units
 	g.charged += units
 	if g.unticked += units; g.unticked > g.slice {
 		g.tick(false)
 	}
+}
+
+// reclaim takes fuel back from the guest, so that a call ends when all is used, however much of it
+// lay in the slice in hand. It ends the call where there is not enough.
+func (g *gauge) reclaim(units int64) {
+	left := int64(g.fuel.Get())
+	if units > left {
+		// What can't be paid for does not count.
+		g.given, g.budget = g.given+g.budget, 0
+		g.fuel.Set(0)
+		panic(&stop{reason: FuelUsed})
+	}
+	g.fuel.Set(uint64(left - units))
+	g.given -= units
+	g.budget += units
 }
 
 // tick is what happens between two slices. whole says that the guest has used up the slice, so
