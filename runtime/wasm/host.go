@@ -21,6 +21,8 @@ const (
 	emitFuel = 500
 	// emitByteShift: copying and verifying a byte of a batch costs half a unit.
 	emitByteShift = 1
+	// emitOverhead is what an emitted batch takes of the host besides its bytes, counted as output.
+	emitOverhead = 1024
 )
 
 // hostFunctions returns all that guests may import.
@@ -76,7 +78,7 @@ func (g *guest) emit(ptr, size uint32) {
 	}
 	src := g.bytes(ptr, size, abi.ImportEmit)
 	g.in.Charge(emitFuel + int64(size)>>emitByteShift)
-	g.spend(int64(size))
+	g.spend(int64(size) + emitOverhead)
 	m, err := g.pool.Decode(src, g.schema)
 	if err != nil {
 		g.in.Stop(&breach{err})

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 }
 
 // limits leave an attack room to do harm, and end it soon.
-var limits = wasm.Limits{MemoryBytes: 64 << 20, CallFuel: 100_000_000, CallTime: 5 * time.Second, BadRows: 4, EmitBytes: 16 << 20}
+var limits = wasm.Limits{MemoryBytes: 64 << 20, CallFuel: 100_000_000, CallTime: 5 * time.Second, BadRows: 4, Emits: 10_000, EmitBytes: 16 << 20}
 
 // What an attack may cost the host. The walls are wide: they tell a bounded cost from an unbounded
 // one on any machine.
