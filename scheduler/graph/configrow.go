@@ -82,43 +82,25 @@ func defaultValue(f *abi.Field) *value {
 // what has none is not.
 func appendLiteral(col *batch.ColumnBuilder, f *abi.Field, v *value) error {
 	wrong := func(expected string) error { return fmt.Errorf("expected %s, not %s", expected, v.describe()) }
-	number := v.kind == integer || v.kind == float
 	switch f.Type {
 	case abi.Bool:
 		if v.kind != boolean {
 			return wrong("true or false")
 		}
 		col.AppendBool(strings.EqualFold(v.text, "true"))
-	case abi.Int32, abi.Int64:
-		n, err := strconv.ParseInt(v.text, 10, 8*f.Type.Width())
-		if v.kind != integer || err != nil || octal(v.text) {
-			return wrong("a whole number of type " + f.TypeString())
+	case abi.Int32, abi.Int64, abi.Float64, abi.Decimal:
+		if expected := appendNumber(col, f, v); expected != "" {
+			return wrong(expected)
 		}
-		if f.Type == abi.Int32 {
-			col.AppendInt32(int32(n))
-		} else {
-			col.AppendInt64(n)
-		}
-	case abi.Float64:
-		n, err := strconv.ParseFloat(v.text, 64)
-		if !number || err != nil || octal(v.text) {
-			return wrong("a number")
-		}
-		col.AppendFloat64(n)
-	case abi.Decimal:
-		n, ok := parseDecimal(v.text, int(f.Scale))
-		if !number || !ok {
-			return wrong(fmt.Sprintf("a number with at most %d digits, %d of them after the point", abi.DecimalDigits, f.Scale))
-		}
-		col.AppendInt64(n)
 	case abi.String:
-		if v.kind != text {
-			if v.kind == list || v.kind == mapping {
-				return wrong("a string")
-			}
+		switch v.kind {
+		case text:
+			col.AppendString(v.text)
+		case list, mapping:
+			return wrong("a string")
+		default:
 			return fmt.Errorf("expected a string, not %s; put quotes around it: %q", v.describe(), v.text)
 		}
-		col.AppendString(v.text)
 	case abi.Timestamp:
 		t, ok := parseTimestamp(v.text)
 		if v.kind != timestamp && v.kind != text || !ok {
@@ -143,12 +125,44 @@ func appendLiteral(col *batch.ColumnBuilder, f *abi.Field, v *value) error {
 	return nil
 }
 
+// appendNumber appends a number, or returns what was expected.
+func appendNumber(col *batch.ColumnBuilder, f *abi.Field, v *value) (expected string) {
+	number := (v.kind == integer || v.kind == float) && !octal(v.text)
+	switch f.Type {
+	case abi.Float64:
+		n, err := strconv.ParseFloat(v.text, 64)
+		if !number || err != nil {
+			return "a number"
+		}
+		col.AppendFloat64(n)
+	case abi.Decimal:
+		n, ok := parseDecimal(v.text, int(f.Scale))
+		if !number || !ok {
+			return fmt.Sprintf("a number with at most %d digits, %d of them after the point", abi.DecimalDigits, f.Scale)
+		}
+		col.AppendInt64(n)
+	default:
+		n, err := strconv.ParseInt(v.text, 10, 8*f.Type.Width())
+		switch {
+		case !number || v.kind != integer || err != nil:
+			return "a whole number of type " + f.TypeString()
+		case f.Type == abi.Int32:
+			col.AppendInt32(int32(n))
+		default:
+			col.AppendInt64(n)
+		}
+	}
+	return ""
+}
+
 // parseDecimal reads a decimal without rounding it.
 func parseDecimal(s string, scale int) (int64, bool) {
 	unsigned := strings.TrimLeft(s, "+-")
 	whole, fraction, _ := strings.Cut(unsigned, ".")
-	fraction = strings.TrimRight(fraction, "0")
-	if len(s)-len(unsigned) > 1 || len(fraction) > scale || octal(s) || strings.Trim(whole+fraction, "0123456789") != "" || whole+fraction == "" && !strings.Contains(s, "0") {
+	if len(s)-len(unsigned) > 1 || whole+fraction == "" || strings.Trim(whole+fraction, "0123456789") != "" {
+		return 0, false
+	}
+	if fraction = strings.TrimRight(fraction, "0"); len(fraction) > scale {
 		return 0, false
 	}
 	n, err := strconv.ParseInt("0"+whole+fraction+strings.Repeat("0", scale-len(fraction)), 10, 64)

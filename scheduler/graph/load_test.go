@@ -308,3 +308,17 @@ func TestReadSaysWhatIsNoFile(t *testing.T) {
 		t.Errorf("problems: %v", problems)
 	}
 }
+
+func BenchmarkLoad(b *testing.B) {
+	for name, text := range map[string]string{"nodes=5": whole, "nodes=2502": longPipeline(2500)} {
+		b.Run(name, func(b *testing.B) {
+			catalog := fakeCatalog()
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				if g, problems := Load(b.Context(), "p.yaml", []byte(text), catalog); g == nil {
+					b.Fatal(problems)
+				}
+			}
+		})
+	}
+}
