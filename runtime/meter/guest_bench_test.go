@@ -20,7 +20,6 @@ import (
 	"github.com/wasmill/wasmill/abi/describe"
 	"github.com/wasmill/wasmill/runtime/meter"
 	"github.com/wasmill/wasmill/runtime/module"
-	"github.com/wasmill/wasmill/sdk/build"
 	"github.com/wasmill/wasmill/sdk/build/guesttest"
 )
 
@@ -30,7 +29,7 @@ import (
 func BenchmarkGuest(b *testing.B) {
 	var overheads []float64
 	for _, project := range []string{"bench", "flights"} {
-		for _, lang := range build.Languages() {
+		for _, lang := range guesttest.Languages() {
 			dir := filepath.Join("..", "..", "sdk", string(lang), "bench")
 			if project != "bench" {
 				dir = filepath.Join("..", "..", "examples", project, string(lang))

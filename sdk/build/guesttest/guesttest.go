@@ -14,6 +14,9 @@ import (
 	"github.com/wasmill/wasmill/sdk/build"
 )
 
+// Languages returns all languages that guests are written in.
+func Languages() []build.Language { return build.Languages() }
+
 // Build returns the path of the module that the guest project in dir makes. It must be called by
 // the test's own goroutine.
 func Build(t testing.TB, lang build.Language, dir string) string {
