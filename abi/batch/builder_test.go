@@ -137,6 +137,27 @@ func TestEndRowsTakesColumnsAtOnce(t *testing.T) {
 	wantRows(t, []rows.Row{{"c", int64(1)}, {nil, int64(2)}}, b.Finish())
 }
 
+func TestEndStructsTakesFieldsAtOnce(t *testing.T) {
+	b := (&batch.Pool{}).NewBuilder(schemaOf(t, "struct<a: int64, b: int64>"))
+	for field := range 2 {
+		b.Column(0).Child(field).AppendInt64(int64(10 * field))
+		b.Column(0).Child(field).AppendInt64(int64(10*field + 1))
+	}
+	b.Column(0).EndStructs(2)
+	b.EndRows(2)
+	out := b.Finish()
+	if a, b := out.Columns[0].Children[0].Int64s(), out.Columns[0].Children[1].Int64s(); !slices.Equal(a, []int64{0, 1}) || !slices.Equal(b, []int64{10, 11}) {
+		t.Errorf("got %v and %v", a, b)
+	}
+	wantPanic(t, "batch: child 1 of a struct has 1 values instead of 2 after row 2", func() {
+		b := (&batch.Pool{}).NewBuilder(schemaOf(t, "struct<a: int64, b: int64>"))
+		b.Column(0).Child(0).AppendInt64(1)
+		b.Column(0).Child(0).AppendInt64(2)
+		b.Column(0).Child(1).AppendInt64(1)
+		b.Column(0).EndStructs(2)
+	})
+}
+
 func TestHalfARowIsABug(t *testing.T) {
 	p := &batch.Pool{}
 	newBuilder := func(types ...string) *batch.Builder { return p.NewBuilder(schemaOf(t, types...)) }

@@ -178,6 +178,15 @@ func (c *ColumnBuilder) EndStruct() {
 	}
 }
 
+// EndStructs ends n structs whose fields have been appended column by column, a value each. It
+// panics where a field has another number of values.
+func (c *ColumnBuilder) EndStructs(n int) {
+	c.rows += n
+	for i := range c.children {
+		c.checkChild(i)
+	}
+}
+
 // AppendNull appends a null of any type, instead of what has been appended to children for it.
 func (c *ColumnBuilder) AppendNull() {
 	c.null(c.rows)

@@ -386,9 +386,7 @@ func (w *Tumbling) result(ctx context.Context, p *pane, slots []uint32) error {
 			return err
 		}
 		if m.columns[0] != m.out {
-			for range slots {
-				m.out.EndStruct()
-			}
+			m.out.EndStructs(len(slots))
 		}
 	}
 	w.results.EndRows(len(slots))

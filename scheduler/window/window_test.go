@@ -47,7 +47,11 @@ func (r *recorder) Emit(_ context.Context, port int, b *batch.Batch) error {
 	for n := range b.Rows() {
 		line := fmt.Sprintf("%d:", port)
 		for i := range b.Columns {
-			line += fmt.Sprintf(" %d", b.Columns[i].Int64s()[n])
+			if c := &b.Columns[i]; c.Type == abi.Struct {
+				line += fmt.Sprintf(" {%d %d}", c.Children[0].Int64s()[n], c.Children[1].Int64s()[n])
+			} else {
+				line += fmt.Sprintf(" %d", c.Int64s()[n])
+			}
 		}
 		r.lines = append(r.lines, fmt.Sprintf("%s @%d", line, b.Times[n]))
 	}
@@ -187,6 +191,32 @@ func TestRowThatTheModuleFailsIsInNoAggregateAndMakesNoGroup(t *testing.T) {
 	out.want(t, "0: 7 0 10 2 3 @9")
 	process(t, w, out, rows(pool, row{7, 13, 5}, row{7, 4, 5}))
 	out.want(t, "failed: 7 13: refused", "0: 7 0 10 3 7 @9")
+}
+
+// slotted is a module's aggregate whose fields are all the group's slot.
+type slotted struct{ operator.Aggregate }
+
+func (slotted) Result(_ context.Context, slots []uint32, columns []*batch.ColumnBuilder) error {
+	for _, c := range columns {
+		for _, slot := range slots {
+			c.AppendInt64(int64(slot))
+		}
+	}
+	return nil
+}
+
+func TestSeveralFieldsOfAModuleAreAStructForEachGroup(t *testing.T) {
+	pool, out := &batch.Pool{}, &recorder{}
+	module := &ModuleAggregate{
+		Fields: []abi.Field{{Name: "low", Type: abi.Int64}, {Name: "high", Type: abi.Int64}},
+		New: func(operator.Context) (operator.Aggregate, error) {
+			return slotted{aggregate.New(aggregate.Call{Function: "count"}, input())}, nil
+		},
+	}
+	w := open(t, pool, Spec{Key: []int{0}, Size: 10 * time.Microsecond, Aggregates: []Aggregate{{Name: "module", Module: module}}})
+	process(t, w, out, rows(pool, row{7, 1, 5}, row{8, 1, 5}, row{9, 1, 5}))
+	advance(t, w, out, 10)
+	out.want(t, "0: 7 0 10 {0 0} @9", "0: 8 0 10 {1 1} @9", "0: 9 0 10 {2 2} @9")
 }
 
 func TestSpecsThatCannotBeAreErrors(t *testing.T) {
