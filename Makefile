@@ -27,7 +27,7 @@ test: toolchains check ## install what guests need, check, run all tests; what C
 	@export WASMILL_REQUIRE_TOOLCHAINS=$${WASMILL_REQUIRE_TOOLCHAINS:-$$(if [ "$$CI" = true ] || command -v apt-get >/dev/null; then echo 1; fi)}; \
 	race=$$(if command -v $$(go env CC) >/dev/null; then echo -race; else echo "no C compiler: testing without the race detector" >&2; fi); \
 	go build -o .cache/bin/testsum ./.ci/testsum && \
-	.cache/bin/testsum -short ./... -- $$race -timeout 20m ./...
+	.cache/bin/testsum -short ./... -- $$race -short -timeout 20m ./... -- -timeout 20m ./...
 
 check: .cache/bin/staticcheck .cache/bin/errcheck check-generated ## format, vet, staticcheck, errcheck, layers, licences, generated files
 	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \

@@ -118,6 +118,9 @@ var endless = []struct {
 // TestEndlessGuestsStopWithinTheirFuel also holds how far the last charge may be over what was left:
 // that is the work that one check lets through at most.
 func TestEndlessGuestsStopWithinTheirFuel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it spins for half a minute where the race detector is on")
+	}
 	const fuel, slice = 5_000_000, 100_000
 	for _, c := range endless {
 		t.Run(c.name, func(t *testing.T) {

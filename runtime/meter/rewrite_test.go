@@ -168,6 +168,9 @@ const engineCeiling = 10 << 10 << 13
 // TestTheStackBoundIsNearTheTruth compares the depth at which the meter stops a recursion with the one at
 // which the engine does: the estimate of a frame must be between a third and the fourfold of the real one.
 func TestTheStackBoundIsNearTheTruth(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it fills stacks")
+	}
 	ctx := context.Background()
 	const bound = 1 << 20
 	for name, build := range recursive {

@@ -76,6 +76,9 @@ var wideOpen = module.Policy{
 }
 
 func TestSpecSuitesBehaveTheSameUnderTheMeter(t *testing.T) {
+	if testing.Short() {
+		t.Skip("70,000 assertions, each four times")
+	}
 	root := specDir(t)
 	for _, suite := range []struct {
 		name     string

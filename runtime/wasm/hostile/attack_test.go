@@ -88,6 +88,9 @@ func run(t testing.TB, bin []byte, name string) *outcome {
 
 func runWith(t testing.TB, bin []byte, name string, limits wasm.Limits) *outcome {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("an attack takes time and memory")
+	}
 	e, err := wasm.NewEngine(wasm.Options{Compiler: compiler, Limits: limits, CacheDir: filepath.Join("..", "..", "..", ".cache", "compiled")})
 	if err != nil {
 		t.Fatal(err)

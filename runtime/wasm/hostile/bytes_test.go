@@ -99,6 +99,9 @@ func TestWhatIsNoOperatorModuleIsRefusedInWords(t *testing.T) {
 }
 
 func TestACompileBombIsStoppedByTheBudget(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a bomb takes time and memory")
+	}
 	var fills []byte // within all limits of package module, and ten seconds to compile
 	for range 20_000 {
 		fills = append(fills, code(i32(0), i32(0), i32(1<<20), memoryFill())...)
