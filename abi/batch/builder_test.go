@@ -47,6 +47,27 @@ func TestADroppedRowLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestValuesAppendedAtOnceFollowThoseBefore(t *testing.T) {
+	b := (&batch.Pool{}).NewBuilder(schemaOf(t, "int64"))
+	c := b.Column(0)
+	want := []rows.Row{{nil}, {int64(7)}}
+	c.AppendNull()
+	c.AppendInt64(7)
+	if got := c.AppendInt64s(0); len(got) != 0 {
+		t.Errorf("%d values instead of none", len(got))
+	}
+	for _, n := range []int{1, 1000} {
+		values := c.AppendInt64s(n)
+		for i := range values {
+			values[i] = int64(i)
+			want = append(want, rows.Row{int64(i)})
+		}
+	}
+	c.AppendNull()
+	b.EndRows(len(want) + 1)
+	wantRows(t, append(want, rows.Row{nil}), b.Finish())
+}
+
 func TestARowDroppedHalfwayLeavesNoItemsOrFields(t *testing.T) {
 	b := (&batch.Pool{}).NewBuilder(schemaOf(t, "list<string>", "struct<a: int64, b: string>", "string"))
 	b.Column(0).Child(0).AppendString("dropped")

@@ -125,6 +125,14 @@ func (c *ColumnBuilder) AppendInt64(v int64) {
 	c.rows++
 }
 
+// AppendInt64s appends n values to an int64, decimal or timestamp column, each of which the caller
+// sets before it calls anything else: what they are until then is arbitrary.
+func (c *ColumnBuilder) AppendInt64s(n int) []int64 {
+	values := view[int64](c.room(8*n), n)
+	c.rows += n
+	return values
+}
+
 // AppendFloat64 appends to a float64 column.
 func (c *ColumnBuilder) AppendFloat64(v float64) { c.AppendInt64(int64(math.Float64bits(v))) }
 

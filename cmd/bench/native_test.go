@@ -73,23 +73,19 @@ func (f *nativeFour) inputs(b *batch.Batch) (v [4][]int64) {
 	return v
 }
 
-func (f *nativeFour) byColumn(b *batch.Batch) *batch.Batch {
-	v := f.inputs(b)
-	w, x, y, z := f.rows.Column(0), f.rows.Column(1), f.rows.Column(2), f.rows.Column(3)
-	for i, a := range v[0] {
-		w.AppendInt64(a + v[1][i])
+func (f *nativeFour) byColumn(in *batch.Batch) *batch.Batch {
+	n, v := in.Rows(), f.inputs(in)
+	a, b, c, d := v[0][:n], v[1][:n], v[2][:n], v[3][:n]
+	w, x, y, z := f.rows.Column(0).AppendInt64s(n)[:n], f.rows.Column(1).AppendInt64s(n)[:n],
+		f.rows.Column(2).AppendInt64s(n)[:n], f.rows.Column(3).AppendInt64s(n)[:n]
+	for i := range n {
+		w[i] = a[i] + b[i]
+		x[i] = c[i] - d[i]
+		y[i] = a[i] ^ c[i]
+		z[i] = b[i] + d[i]
 	}
-	for i, c := range v[2] {
-		x.AppendInt64(c - v[3][i])
-	}
-	for i, a := range v[0] {
-		y.AppendInt64(a ^ v[2][i])
-	}
-	for i, b := range v[1] {
-		z.AppendInt64(b + v[3][i])
-	}
-	f.rows.EndRows(b.Rows())
-	return f.finish(b)
+	f.rows.EndRows(n)
+	return f.finish(in)
 }
 
 func (f *nativeFour) byRow(b *batch.Batch) *batch.Batch {

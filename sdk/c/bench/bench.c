@@ -1,7 +1,8 @@
 // Copyright The wasmill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The operators of ../../../cmd/bench, which every SDK builds: written for speed, by the column.
+// The operators of ../../../cmd/bench, which every SDK builds: written for speed, by the column, and
+// compiled with -msimd128.
 #include "wasmill.h"
 
 // A row of no columns, whose functions do not use their parameters.

@@ -48,6 +48,13 @@ impl<N: Plain> NumberBuilder<N> {
         self.values.extend(values);
         self.validity.copy(before, self.values.len() - before, nulls);
     }
+
+    /// Appends that many zeros and returns them, for a loop that writes several columns at once.
+    pub fn zeros(&mut self, count: usize) -> &mut [N] {
+        let before = self.values.len();
+        self.values.resize(before + count, N::default());
+        &mut self.values[before..]
+    }
 }
 
 impl<N: Plain> Builder for NumberBuilder<N> {
