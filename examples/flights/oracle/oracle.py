@@ -7,6 +7,10 @@
     python3 oracle.py origins                   flights and their delay by origin and hour
     python3 oracle.py busiest [--n 3]           the N airports with the most movements of each hour
     python3 oracle.py late --bound 60           the rows that come too late, with their line number
+    python3 oracle.py updates --bound 60        `hours` in the order in which results and corrections come
+    python3 oracle.py movements                 what the operator movements makes of each flight
+    python3 oracle.py long-hauls                its side output
+    python3 oracle.py failures                  the rows that it fails, with their line number
 
 Options: --file FILE, --bound MINUTES, --lateness MINUTES, --batch ROWS, --window MINUTES, --ndjson.
 
@@ -27,6 +31,14 @@ Lateness    The file is read in order, as one split. Before a row is looked at, 
             With --batch N the watermark moves only after every N-th row, as in an engine that
             computes it once a batch. Without --bound no row is late. Results are the final ones:
             a row that comes within the allowed lateness has corrected its window.
+
+Updates     A window gives its result once its end <= watermark, windows that are due at once by
+            their start. A row within the allowed lateness gives the corrected result at once.
+            At the end of the file all windows that have not given theirs do.
+
+Movements   are late if the delay is known and LATE_AFTER minutes or more. A flight of 1500 miles or
+            more is a long haul, of 2500 or more a very long one. A flight from an airport to
+            itself fails: it is no movement and no long haul.
 """
 
 import argparse
@@ -44,7 +56,8 @@ FLIGHTS = pathlib.Path(__file__).parent.parent / "data" / "flights.json.gz"
 
 def read(path):
     """Yields each row with `minute`, its event time in minutes since 1970."""
-    with gzip.open(path, "rt", encoding="utf-8") as file:
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as file:
         for row in map(json.loads, file):
             date = datetime.datetime.strptime(row["date"], "%Y/%m/%d %H:%M").replace(tzinfo=UTC)
             row["minute"] = int(date.timestamp()) // 60
@@ -64,6 +77,32 @@ def split_late(rows, args):
         if args.bound is not None and number % args.batch == 0:
             watermark = newest - args.bound
     return in_time, late
+
+
+def updates(rows, args):
+    """Yields results in the order in which a stream processor gives them."""
+    open_windows, fired = collections.defaultdict(list), set()
+    newest = watermark = -sys.maxsize
+
+    def due():
+        for start in sorted(open_windows.keys() - fired):
+            if start + args.window <= watermark:
+                fired.add(start)
+                yield window(start, args) | aggregate(open_windows[start])
+
+    for number, row in enumerate(rows, 1):
+        start = row["minute"] - row["minute"] % args.window
+        newest = max(newest, row["minute"])
+        if start + args.window + args.lateness > watermark:
+            open_windows[start].append(row)
+            if start + args.window <= watermark:
+                fired.add(start)
+                yield window(start, args) | aggregate(open_windows[start])
+        if number % args.batch == 0:
+            watermark = newest - args.bound
+            yield from due()
+    watermark = sys.maxsize
+    yield from due()
 
 
 def stamp(minute):
@@ -110,11 +149,46 @@ def busiest(in_time, late, args):
 
 def late_rows(in_time, late, args):
     for row in late:
-        columns = ("line", "date", "delay", "distance", "origin", "destination")
-        yield {column: row[column] for column in columns}
+        yield {"line": row["line"]} | columns(row)
 
 
-QUERIES = {"hours": hours, "origins": origins, "busiest": busiest, "late": late_rows}
+def columns(row):
+    names = ("delay", "distance", "origin", "destination")
+    return {"date": stamp(row["minute"])} | {name: row.get(name) for name in names}
+
+
+def flies(row):
+    return row["origin"] != row["destination"]
+
+
+def movements(in_time, late, args):
+    for row in filter(flies, in_time):
+        for end, movement in (("origin", "departure"), ("destination", "arrival")):
+            is_late = None if row.get("delay") is None else row["delay"] >= args.late_after
+            yield {"airport": row[end], "movement": movement, "late": is_late}
+
+
+def long_hauls(in_time, late, args):
+    for row in filter(flies, in_time):
+        if (row.get("distance") or 0) >= 1500:
+            yield columns(row) | {"band": "very long" if row["distance"] >= 2500 else "long"}
+
+
+def failures(in_time, late, args):
+    for row in in_time:
+        if not flies(row):
+            yield {"line": row["line"], "reason": f"flight from {row['origin']} to itself"} | columns(row)
+
+
+QUERIES = {
+    "hours": hours,
+    "origins": origins,
+    "busiest": busiest,
+    "late": late_rows,
+    "movements": movements,
+    "long-hauls": long_hauls,
+    "failures": failures,
+}
 
 
 def write(results, ndjson):
@@ -141,15 +215,21 @@ def at_least(least):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("query", choices=QUERIES)
+    parser.add_argument("query", choices=[*QUERIES, "updates"])
     parser.add_argument("--file", type=pathlib.Path, default=FLIGHTS)
     parser.add_argument("--window", type=at_least(1), default=60, help="minutes")
     parser.add_argument("--bound", type=at_least(0), help="out-of-orderness that is waited for, in minutes")
     parser.add_argument("--lateness", type=at_least(0), default=0, help="allowed lateness in minutes")
     parser.add_argument("--batch", type=at_least(1), default=1, help="rows between two watermarks")
+    parser.add_argument("--late-after", type=at_least(0), default=15, help="delay of a late movement in minutes")
     parser.add_argument("--n", type=at_least(1), default=3, help="length of `busiest`")
     parser.add_argument("--ndjson", action="store_true", help="NDJSON in place of CSV")
     args = parser.parse_args()
+    if args.query == "updates":
+        if args.bound is None:
+            parser.error("updates needs --bound")
+        write(updates(read(args.file), args), args.ndjson)
+        return
     in_time, late = split_late(read(args.file), args)
     write(QUERIES[args.query](in_time, late, args), args.ndjson)
 
