@@ -19,27 +19,27 @@ const (
 
 // Flight is a row of the input.
 type Flight struct {
-	Origin      string
-	Destination string
-	Delay       wasmill.Null[int64] // minutes
-	Distance    wasmill.Null[int64] // miles
+	Origin      string              `doc:"Code of the airport it left"`
+	Destination string              `doc:"Code of the airport it reached"`
+	Delay       wasmill.Null[int64] `doc:"Minutes late at arrival"`
+	Distance    wasmill.Null[int64] `doc:"Miles flown"`
 }
 
 // Movement is a departure or an arrival.
 type Movement struct {
-	Airport  string
-	Movement string
-	Late     wasmill.Null[bool]
+	Airport  string             `doc:"Code of the airport"`
+	Movement string             `doc:"departure or arrival"`
+	Late     wasmill.Null[bool] `doc:"Whether the flight was late; null where that is not known"`
 }
 
 // LongHaul is what a long flight gets besides the columns that it has.
 type LongHaul struct {
-	Band string
+	Band string `doc:"long or very long"`
 }
 
 // Movements makes a departure and an arrival of each flight.
 type Movements struct {
-	LateAfter int64 `default:"15" doc:"minutes of delay from which a flight is late"`
+	LateAfter int64 `default:"15" doc:"Minutes of delay from which a flight is late"`
 
 	Out      wasmill.Output[Movement]
 	LongHaul wasmill.Output[LongHaul] `wasmill:",forward"`
@@ -74,7 +74,7 @@ func (m *Movements) Process(f *Flight) error {
 	return nil
 }
 
-var movements = wasmill.Map("movements", "A departure and an arrival of each flight.", (*Movements).Process)
+var movements = wasmill.Map("movements", "Turns each flight into a departure and an arrival.", (*Movements).Process)
 
 func init() { wasmill.Register(movements) }
 

@@ -8,38 +8,38 @@ use wasmill::{Counter, Forward, Map, Output, Result, bail};
 wasmill::row! {
     /// A flight as the airline reports it.
     pub struct Flight<'a> {
-        /// The airport that it leaves.
+        /// Code of the airport it left
         origin: &'a str,
-        /// The airport that it goes to.
+        /// Code of the airport it reached
         destination: &'a str,
-        /// Minutes after the scheduled departure.
+        /// Minutes late at arrival
         delay: Option<i64>,
-        /// Miles between the airports.
+        /// Miles flown
         distance: Option<i64>,
     }
 }
 
 wasmill::row! {
     pub struct Movement<'a> {
-        /// The airport that sees the flight.
+        /// Code of the airport
         airport: &'a str,
-        /// "departure" or "arrival".
+        /// departure or arrival
         movement: &'a str,
-        /// Whether the flight is late; null where its delay is unknown.
+        /// Whether the flight was late; null where that is not known
         late: Option<bool>,
     }
 }
 
 wasmill::row! {
     pub struct LongHaul<'a> {
-        /// "long" below 2500 miles, else "very long".
+        /// long or very long
         band: &'a str,
     }
 }
 
 wasmill::row! {
     pub struct Config {
-        /// Minutes of delay from which on a flight is late.
+        /// Minutes of delay from which a flight is late
         late_after: i64 = 15,
     }
 }
@@ -58,7 +58,7 @@ pub struct Movements {
 
 impl Map for Movements {
     const NAME: &'static str = "movements";
-    const DOC: &'static str = "Makes a departure and an arrival of each flight.";
+    const DOC: &'static str = "Turns each flight into a departure and an arrival.";
     type Config = Config;
     type Input = Flight<'static>;
     type Outputs = Out;
