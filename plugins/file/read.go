@@ -84,6 +84,13 @@ func (in *input) Close() error {
 	return in.file.file.Close()
 }
 
+// patient is an input as a plain reader.
+type patient struct{ *input }
+
+func (p patient) Read(data []byte) (int, error) {
+	return p.input.Read(context.Background(), data, -1)
+}
+
 // extent reads what a file held when it was opened.
 type extent struct {
 	file    *os.File

@@ -206,17 +206,28 @@ func (s *source) Read(_ context.Context, split operator.Split, opts operator.Rea
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(s.root, path)
 	}
-	var in stream.Input
-	var err error
-	if s.opts.Follow {
-		in, err = follow(path)
-	} else {
-		in, err = s.open(path)
-	}
+	in, err := s.input(path)
 	if err != nil {
 		return nil, environment(err)
 	}
 	return stream.NewReader(in, stream.Options{
 		ReadOptions: opts, Name: split.Name, Format: s.format, Schema: s.schema, MaxRecord: s.opts.MaxRecord,
 	})
+}
+
+func (s *source) input(path string) (stream.Input, error) {
+	info, err := os.Stat(path)
+	waits := err == nil && !info.Mode().IsRegular() // a pipe, until somebody writes
+	switch {
+	case s.opts.Follow && waits:
+		return nil, fmt.Errorf("%s is no regular file, and only those can be followed; without follow it is read to its end", path)
+	case s.opts.Follow:
+		return follow(path)
+	case waits:
+		return stream.NewPump(func() (io.ReadCloser, error) {
+			in, err := s.open(path)
+			return patient{in}, err
+		}), nil
+	}
+	return s.open(path)
 }

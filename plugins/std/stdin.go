@@ -19,7 +19,6 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
-	"time"
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/plugins/format/json"
@@ -91,86 +90,19 @@ func (s *source) Read(_ context.Context, split operator.Split, opts operator.Rea
 	if s.taken.Swap(true) {
 		return nil, &operator.Error{Fault: operator.FaultConfig, Err: errors.New("standard input is read already; it is one stream, for one source")}
 	}
-	in := &input{pieces: make(chan piece), back: make(chan []byte, 1), closed: make(chan struct{})}
-	in.back <- make([]byte, 64<<10)
-	go in.pump(s.in)
+	in := stream.NewPump(func() (io.ReadCloser, error) { return io.NopCloser(named{s.in}), nil })
 	return stream.NewReader(in, stream.Options{
 		ReadOptions: opts, Name: split.Name, Format: s.format, Schema: s.schema, MaxRecord: s.opts.MaxRecord,
 	})
 }
 
-// input reads in a goroutine of its own, as a read of a terminal or a pipe can't be interrupted.
-// The goroutine ends when the read in which it sits returns, at the latest with the process.
-type input struct {
-	pieces chan piece
-	back   chan []byte // the buffer, after its piece has been taken
-	closed chan struct{}
-	rest   piece
-	whole  []byte // the buffer that rest lies in
-}
+// named says in errors what was being read.
+type named struct{ io.Reader }
 
-type piece struct {
-	data []byte
-	err  error
-}
-
-var _ stream.Input = (*input)(nil)
-
-func (in *input) pump(r io.Reader) {
-	for {
-		var buffer []byte
-		select {
-		case buffer = <-in.back:
-		case <-in.closed:
-			return
-		}
-		n, err := r.Read(buffer)
-		select {
-		case in.pieces <- piece{buffer[:n], err}:
-		case <-in.closed:
-			return
-		}
-		if err != nil {
-			return
-		}
+func (n named) Read(p []byte) (int, error) {
+	count, err := n.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("reading standard input: %w", err)
 	}
-}
-
-// Read waits for input.
-func (in *input) Read(ctx context.Context, p []byte, wait time.Duration) (int, error) {
-	for len(in.rest.data) == 0 {
-		if in.rest.err != nil {
-			return 0, in.rest.err
-		}
-		var timeout <-chan time.Time
-		if wait >= 0 {
-			timer := time.NewTimer(wait)
-			defer timer.Stop()
-			timeout = timer.C
-		}
-		if in.whole != nil {
-			in.back <- in.whole
-			in.whole = nil
-		}
-		select {
-		case in.rest = <-in.pieces:
-			in.whole = in.rest.data[:cap(in.rest.data)]
-			if err := in.rest.err; err != nil && !errors.Is(err, io.EOF) {
-				in.rest.err = fmt.Errorf("reading standard input: %w", err)
-			}
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-timeout:
-			return 0, nil
-		}
-	}
-	n := copy(p, in.rest.data)
-	in.rest.data = in.rest.data[n:]
-	return n, nil
-}
-
-// Close lets the goroutine end.
-func (in *input) Close() error {
-	close(in.closed)
-	return nil
+	return count, err
 }
