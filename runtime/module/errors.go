@@ -57,12 +57,11 @@ type Error struct {
 
 // Error says what is wrong, where, and what would be right.
 func (e *Error) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "module %s: ", e.Kind)
-	b.WriteString(e.Message)
 	if e.Kind == NotWasm {
-		return b.String()
+		return fmt.Sprintf("%s: %s", e.Kind, e.Message)
 	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "module %s: %s", e.Kind, e.Message)
 	var where []string
 	if e.Section != "" {
 		where = append(where, e.Section+" section")

@@ -7,8 +7,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/wasmill/wasmill/abi"
@@ -68,7 +70,7 @@ func (e *Engine) Load(ctx context.Context, path string) (operator.Module, error)
 func (e *Engine) LoadFile(ctx context.Context, path string) (*Module, error) {
 	bin, err := readModule(path, e.opts.Limits.Module.Size)
 	if err != nil {
-		return nil, &operator.Error{Fault: operator.FaultConfig, Err: fmt.Errorf("module %s: %w", path, err)}
+		return nil, &operator.Error{Fault: operator.FaultConfig, Err: fmt.Errorf("%s: %w", path, err)}
 	}
 	m, err := e.LoadBytes(ctx, bin)
 	if err != nil {
@@ -83,18 +85,22 @@ func readModule(path string, limit int) ([]byte, error) {
 	if limit == 0 {
 		limit = 10 << 20
 	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errors.New("there is no such file; it is what the build of an operator writes")
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, errors.New("this is a directory; name the .wasm file in it")
+	case !info.Mode().IsRegular():
+		return nil, errors.New("this is a pipe or a device; a module is read from a regular file")
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("it is no regular file but %s", info.Mode().Type())
-	}
 	return io.ReadAll(io.LimitReader(file, int64(limit)+1))
 }
 
