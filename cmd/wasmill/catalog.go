@@ -4,13 +4,9 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"os"
-
-	"golang.org/x/term"
 
 	"github.com/wasmill/wasmill/plugins/file"
 	"github.com/wasmill/wasmill/plugins/format/csv"
@@ -26,7 +22,7 @@ import (
 // catalog is all that a pipeline can name. Rows for the terminal go to out.
 func (a *app) catalog(engine *wasm.Engine, out io.Writer) graph.Catalog {
 	return graph.Catalog{
-		Connectors: []operator.Connector{file.Connector(), std.Stdin(a.stdin), std.Stdout(out, a.width()), generator.Connector()},
+		Connectors: []operator.Connector{file.Connector(), std.Stdin(a.stdin), std.Stdout(out, a.stdoutWidth()), generator.Connector()},
 		Formats:    []operator.FormatType{json.Type(), csv.Type(), raw.Type()},
 		Modules:    engine,
 	}
@@ -34,18 +30,6 @@ func (a *app) catalog(engine *wasm.Engine, out io.Writer) graph.Catalog {
 
 func (a *app) engine() (*wasm.Engine, error) {
 	return wasm.NewEngine(wasm.Options{Compiler: a.compiler, CacheDir: os.Getenv("WASMILL_CACHE")})
-}
-
-// width returns the columns of the terminal that standard output is, 0 where it is none.
-func (a *app) width() int {
-	if !a.stdoutTerminal {
-		return 0
-	}
-	width, _, err := term.GetSize(int(os.Stdout.Fd()))
-	if err != nil {
-		return 80
-	}
-	return width
 }
 
 // logger writes what operators log, a line each.
@@ -56,19 +40,4 @@ func logger(w io.Writer) *slog.Logger {
 		}
 		return attr
 	}}))
-}
-
-var errInterrupted = errors.New("interrupted")
-
-// interruptible returns a context that the next signal ends.
-func (a *app) interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-a.signals:
-			cancel(errInterrupted)
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() { cancel(nil) }
 }

@@ -5,11 +5,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -65,9 +62,9 @@ type checked struct {
 
 // infer prints the schemas of the sources that declare none, as the pipeline file would have them.
 func (a *app) infer(ctx context.Context, path string, catalog graph.Catalog) error {
-	data, problems := graph.Read(path)
-	if problems != nil {
-		return userError{problems}
+	data, err := read(ctx, path)
+	if err != nil {
+		return err
 	}
 	schemas, problems := graph.Schemas(ctx, path, data, catalog)
 	if cause := context.Cause(ctx); cause != nil {
@@ -80,29 +77,9 @@ func (a *app) infer(ctx context.Context, path string, catalog graph.Catalog) err
 		if s.Declared {
 			continue
 		}
-		fmt.Fprintf(a.stdout, "# source %s\nschema:\n", s.Source)
-		for i := range s.Schema.Fields {
-			f := &s.Schema.Fields[i]
-			fmt.Fprintf(a.stdout, "  %s: %s\n", yamlText(f.Name), yamlText(f.TypeString()))
+		if _, err := fmt.Fprintf(a.stdout, "# source %s\n%s", s.Source, s); err != nil {
+			return err
 		}
 	}
 	return nil
 }
-
-// yamlText writes a name or a type so that YAML reads it as the same string.
-func yamlText(text string) string {
-	if plainYAML.MatchString(text) && !slices.Contains(yamlWords, text) {
-		return text
-	}
-	quoted, err := json.Marshal(text)
-	if err != nil {
-		return text // a string can always be marshalled
-	}
-	return string(quoted)
-}
-
-// plainYAML is what needs no quotes, but for yamlWords, which some YAML readers take for something
-// else than a string.
-var plainYAML = regexp.MustCompile(`^[a-z_][a-z0-9_]*(\([0-9]+\)|<[a-z0-9<>]+>)?$`)
-
-var yamlWords = []string{"null", "true", "false", "yes", "no", "on", "off", "y", "n"}

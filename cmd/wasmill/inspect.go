@@ -5,8 +5,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/wasmill/wasmill/abi/conformance"
 	"github.com/wasmill/wasmill/abi/describe"
 	"github.com/wasmill/wasmill/runtime/wasm"
+	"github.com/wasmill/wasmill/scheduler/operator"
 )
 
 func (a *app) inspectCommand() *cobra.Command {
@@ -33,16 +36,16 @@ func (a *app) inspectCommand() *cobra.Command {
 				return err
 			}
 			defer engine.Close()
-			m, err := engine.LoadFile(ctx, args[0])
+			m, err := loadModule(ctx, engine, args[0])
 			if err != nil {
-				return userError{fmt.Errorf("%s: %w", args[0], err)}
+				return err
 			}
 			if conform {
 				return a.conform(ctx, m, asJSON)
 			}
 			r, err := m.Inspect(ctx)
 			if err != nil {
-				return userError{fmt.Errorf("%s: %w", args[0], err)}
+				return err
 			}
 			if asJSON {
 				return a.printJSON(inspection(r))
@@ -53,6 +56,26 @@ func (a *app) inspectCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&conform, "conformance", false, "run the module against the contract; exit code 1 where it breaks it")
 	return cmd
+}
+
+// loadModule loads a module. That it can't be is its author's to mend, unless it is this machine's.
+func loadModule(ctx context.Context, engine *wasm.Engine, path string) (*wasm.Module, error) {
+	m, err := engine.LoadFile(ctx, path)
+	if cause := context.Cause(ctx); cause != nil {
+		return nil, cause
+	}
+	var of *operator.Error
+	switch {
+	case err == nil:
+		return m, nil
+	case errors.As(err, &of) && of.Fault == operator.FaultEnvironment:
+		return nil, err
+	}
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".yaml", ".yml":
+		err = fmt.Errorf("%w; for a pipeline file there is: wasmill check %s", err, path)
+	}
+	return nil, userError{err}
 }
 
 // checkResult is one check of `wasmill inspect --conformance --json`.

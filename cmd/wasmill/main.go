@@ -15,9 +15,12 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/wasmill/wasmill/plugins/nearest"
 	"github.com/wasmill/wasmill/runtime/wasm"
+	"github.com/wasmill/wasmill/scheduler/operator"
 )
 
 // The exit codes, as the README documents them.
@@ -36,6 +39,9 @@ func main() {
 		signals:        make(chan os.Signal, 2),
 	}
 	signal.Notify(app.signals, os.Interrupt, syscall.SIGTERM)
+	// A reader of the output that has had enough, as head does, is an error of the write, not the
+	// end of the process: other sinks are still to be committed or aborted.
+	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(app.main(context.Background(), os.Args[1:]))
 }
 
@@ -48,6 +54,7 @@ type app struct {
 	stdoutTerminal bool
 	stderrTerminal bool
 	signals        chan os.Signal
+	letKill        func() // makes signals end the process from now on; nil for never
 }
 
 // userError is an error that ends the program with exitUser.
@@ -66,13 +73,14 @@ func (a *app) main(ctx context.Context, args []string) int {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitDone
+	if err == nil || errors.Is(err, syscall.EPIPE) {
+		return exitDone // whoever reads standard output has enough
 	}
 	if !errors.Is(err, errReported) {
 		fmt.Fprintln(a.stderr, "wasmill:", err)
 	}
-	if errors.As(err, new(userError)) {
+	var of *operator.Error
+	if errors.As(err, new(userError)) || errors.As(err, &of) && of.Fault == operator.FaultConfig {
 		return exitUser
 	}
 	return exitFailed
@@ -84,15 +92,51 @@ func (a *app) command() *cobra.Command {
 		Short:         "A stream processor whose operators are WebAssembly modules",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Version:       currentVersions().String(),
+		Args:          subcommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long: `A stream processor whose operators are WebAssembly modules.
+
+Exit codes: 0 done; 1 the job failed, or was interrupted before its input ended; 2 the file, the
+module or the flags are wrong.
+
+Compiled modules are kept in the folder WASMILL_CACHE, or else wasmill in the user's cache folder.`,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return userError{fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())}
+		return userError{fmt.Errorf("%w%s; see: %s --help", err, flagHint(cmd, err), cmd.CommandPath())}
 	})
 	root.AddCommand(a.runCommand(), a.checkCommand(), a.inspectCommand(), a.newCommand(), a.versionCommand())
 	return root
+}
+
+// subcommand refuses the arguments of a command that has only subcommands.
+func subcommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if info, err := os.Stat(args[0]); err == nil && info.Mode().IsRegular() {
+		return userError{fmt.Errorf("%q is a file, not a command of %s; to run a pipeline: wasmill run %[1]s", args[0], cmd.CommandPath())}
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return userError{fmt.Errorf("%s has no command %q%s", cmd.CommandPath(), args[0], nearest.Hint(args[0], names))}
+}
+
+// flagHint is the end of a message about an unknown flag.
+func flagHint(cmd *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 2 {
+		return ""
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	return nearest.Hint("--"+unknown.GetSpecifiedName(), names)
 }
 
 // exactly is cobra's check of the number of arguments, as a user's error that says what they are.

@@ -15,7 +15,7 @@ func (a *app) newCommand() *cobra.Command {
 	parent := &cobra.Command{
 		Use:   "new",
 		Short: "Begin a project",
-		Args:  cobra.NoArgs,
+		Args:  subcommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	lang, dir := "", ""

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,8 +17,9 @@ import (
 // scrolls past above it. Without a terminal the line is never shown.
 type screen struct {
 	mu    sync.Mutex
-	err   io.Writer // where the line goes
-	live  bool      // err is a terminal
+	err   io.Writer  // where the line goes
+	live  bool       // err is a terminal
+	width func() int // its columns at the moment
 	shown bool
 	line  string
 }
@@ -69,15 +69,20 @@ func (a aboveLine) Write(text []byte) (int, error) {
 	return n, err
 }
 
+const (
+	refresh  = 200 * time.Millisecond
+	averaged = 5 // refreshes over which the rate is taken
+)
+
 // watch shows a job's progress until done is closed.
 func (s *screen) watch(j *job.Job, done <-chan struct{}) {
 	if !s.live {
 		<-done
 		return
 	}
-	tick := time.NewTicker(200 * time.Millisecond)
+	tick := time.NewTicker(refresh)
 	defer tick.Stop()
-	last := job.Progress{}
+	past := []job.Progress{{}}
 	for {
 		select {
 		case <-done:
@@ -86,13 +91,14 @@ func (s *screen) watch(j *job.Job, done <-chan struct{}) {
 		case <-tick.C:
 		}
 		now := j.Progress()
-		s.show(progressLine(last, now))
-		last = now
+		s.show(fit(progressParts(past[0], now), s.width()-1))
+		past = append(past, now)
+		past = past[max(0, len(past)-averaged):]
 	}
 }
 
-// progressLine says how far a job has come, and how fast since last.
-func progressLine(last, now job.Progress) string {
+// progressParts say how far a job has come, and how fast since last.
+func progressParts(last, now job.Progress) []string {
 	parts := []string{
 		count(now.RowsRead) + " rows",
 		count(perSecond(now.RowsRead-last.RowsRead, now.Elapsed-last.Elapsed)) + " rows/s",
@@ -104,7 +110,22 @@ func progressLine(last, now job.Progress) string {
 	if now.Failed > 0 {
 		parts = append(parts, count(now.Failed)+" failed")
 	}
-	return strings.Join(parts, "   ")
+	return parts
+}
+
+// fit joins those of the parts, which are ASCII, that fit one after the other into width columns: a
+// line that wraps could not be rewritten.
+func fit(parts []string, width int) string {
+	line := ""
+	for _, part := range parts {
+		if line != "" {
+			part = "   " + part
+		}
+		if len(line)+len(part) <= width {
+			line += part
+		}
+	}
+	return line
 }
 
 // summary says what a job did.

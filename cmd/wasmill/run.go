@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -34,40 +35,67 @@ Rows go to standard output only by the sink stdout; progress, logs and errors go
 		Args: exactly(1, "the path of a pipeline file"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd.Context(), args[0], asJSON) },
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was done to standard error as JSON, at the end")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was done, or what was wrong, to standard error as a line of JSON at the end")
 	return cmd
 }
 
+// ran is what `wasmill run --json` prints.
+type ran struct {
+	OK            bool           `json:"ok"`
+	*job.Progress                // where the job was started
+	Error         string         `json:"error,omitempty"`
+	Problems      graph.Problems `json:"problems,omitempty"` // of the pipeline file
+}
+
 func (a *app) run(ctx context.Context, path string, asJSON bool) error {
+	progress, err := a.runJob(ctx, path, a.stderrTerminal && !asJSON)
+	switch {
+	case asJSON:
+		r := ran{OK: err == nil, Progress: progress}
+		if err != nil {
+			r.Error = err.Error()
+			errors.As(err, &r.Problems)
+			err = errors.Join(err, errReported)
+		}
+		// It goes to the person's or the program's stderr: nothing can be done where that fails.
+		enc := json.NewEncoder(a.stderr)
+		enc.SetEscapeHTML(false)
+		_ = enc.Encode(r)
+	case err == nil && a.stderrTerminal:
+		fmt.Fprintln(a.stderr, summary(*progress))
+	}
+	return err
+}
+
+// runJob runs a job and returns what it did, nil where it did not get as far as starting.
+func (a *app) runJob(ctx context.Context, path string, live bool) (*job.Progress, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	screen := &screen{err: a.stderr, live: a.stderrTerminal && !asJSON}
+	screen := &screen{err: a.stderr, live: live, width: a.stderrWidth}
 	stderr := screen.above(a.stderr)
+	out := &printed{to: screen.above(a.stdout)}
 
 	engine, err := a.engine()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer engine.Close()
-	started := make(chan *job.Job, 1)
-	bounded := true
-	go a.obey(ctx, cancel, started, &bounded, stderr)
-	g, err := a.load(ctx, path, a.catalog(engine, screen.above(a.stdout)))
+	started := make(chan startedJob, 1)
+	go a.obey(ctx, cancel, started, stderr)
+	g, err := a.load(ctx, path, a.catalog(engine, out))
 	if err != nil {
-		return err
-	}
-	for _, n := range g.Nodes {
-		bounded = bounded && (n.Source == nil || n.Source.Source.Bounded())
+		return nil, err
 	}
 	rows, err := jsonformat.New(jsonformat.Options{})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	j, err := job.New(ctx, g, job.Options{Rows: rows, Log: logger(stderr)})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	started <- j
+	bounded, sinks := shape(g)
+	started <- startedJob{j, bounded}
 
 	finished, shown := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -77,63 +105,49 @@ func (a *app) run(ctx context.Context, path string, asJSON bool) error {
 	err = j.Run(ctx)
 	close(finished)
 	<-shown
-	if errors.Is(err, std.ErrClosed) {
-		err = nil // whoever reads the output has enough
+	progress := j.Progress()
+	return &progress, outcome(err, sinks, out.any.Load())
+}
+
+// shape says whether all sources of a graph end, and how many sinks it has.
+func shape(g *graph.Graph) (bounded bool, sinks int) {
+	bounded = true
+	for _, n := range g.Nodes {
+		if n.Source != nil {
+			bounded = bounded && n.Source.Source.Bounded()
+		}
+		if n.Sink != nil {
+			sinks++
+		}
 	}
-	a.report(j.Progress(), asJSON, err)
+	return bounded, sinks
+}
+
+// outcome is the error of a run as a person should read it.
+func outcome(err error, sinks int, printed bool) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, std.ErrClosed) && sinks == 1:
+		return nil // whoever reads the output has enough
+	case errors.Is(err, std.ErrClosed):
+		return errors.New("standard output was closed before the end of the input; the other sinks have written nothing")
+	case printed:
+		return fmt.Errorf("%w\nthe rows that were printed before are not the whole result", err)
+	}
 	return err
 }
 
-// obey answers signals: the first one drains a job that would never end by itself, any other one
-// cancels. bounded may be read once started has given the job.
-func (a *app) obey(ctx context.Context, cancel context.CancelCauseFunc, started <-chan *job.Job, bounded *bool, stderr io.Writer) {
-	var j *job.Job
-	for {
-		select {
-		case j = <-started:
-		case <-ctx.Done():
-			return
-		case <-a.signals:
-			if j == nil || *bounded {
-				cancel(errInterrupted)
-				return
-			}
-			fmt.Fprintln(stderr, "wasmill: stopping; processing what has been read. Ctrl-C again aborts.")
-			j.Stop()
-			j = nil
-		}
-	}
+// printed is a writer that remembers whether anything was written.
+type printed struct {
+	to  io.Writer
+	any atomic.Bool
 }
 
-// load returns the graph of a pipeline file. Its problems are the user's to mend.
-func (a *app) load(ctx context.Context, path string, catalog graph.Catalog) (*graph.Graph, error) {
-	data, problems := graph.Read(path)
-	if problems != nil {
-		return nil, userError{problems}
+func (p *printed) Write(text []byte) (int, error) {
+	n, err := p.to.Write(text)
+	if n > 0 {
+		p.any.Store(true)
 	}
-	g, problems := graph.Load(ctx, path, data, catalog)
-	if cause := context.Cause(ctx); cause != nil {
-		return nil, cause
-	}
-	if problems != nil {
-		return nil, userError{problems}
-	}
-	return g, nil
-}
-
-func (a *app) report(p job.Progress, asJSON bool, err error) {
-	switch {
-	case asJSON:
-		result := struct {
-			job.Progress
-			Error string `json:"error,omitempty"`
-		}{Progress: p}
-		if err != nil {
-			result.Error = err.Error()
-		}
-		// It goes to the person's or the program's stderr: nothing can be done where that fails.
-		_ = json.NewEncoder(a.stderr).Encode(result)
-	case err == nil && a.stderrTerminal:
-		fmt.Fprintln(a.stderr, summary(p))
-	}
+	return n, err
 }

@@ -30,6 +30,10 @@ func currentVersions() versions {
 	return v
 }
 
+func (v versions) String() string {
+	return fmt.Sprintf("wasmill %s, abi %d, %s, %s", v.Version, v.ABI, v.Go, v.Platform)
+}
+
 func (a *app) versionCommand() *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
@@ -41,7 +45,7 @@ func (a *app) versionCommand() *cobra.Command {
 			if asJSON {
 				return a.printJSON(v)
 			}
-			_, err := fmt.Fprintf(a.stdout, "wasmill %s, abi %d, %s, %s\n", v.Version, v.ABI, v.Go, v.Platform)
+			_, err := fmt.Fprintln(a.stdout, v)
 			return err
 		},
 	}
