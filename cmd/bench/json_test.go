@@ -18,12 +18,10 @@ import (
 // ticks is a stream of rows of ten fields and about 250 bytes, with the columns of four among them.
 func ticks() (*abi.Schema, []byte) {
 	schema := numbers("a", "b", "c", "d")
-	for _, f := range []abi.Field{
+	schema.Fields = append(schema.Fields, []abi.Field{
 		{Name: "channel", Type: abi.String}, {Name: "url", Type: abi.String}, {Name: "at", Type: abi.Timestamp},
 		{Name: "ratio", Type: abi.Float64}, {Name: "active", Type: abi.Bool}, {Name: "note", Type: abi.String},
-	} {
-		schema.Fields = append(schema.Fields, f)
-	}
+	}...)
 	r := rand.New(rand.NewPCG(1, 2))
 	var data []byte
 	for range rowsPerBatch {
