@@ -75,6 +75,7 @@ func keepBids(t *testing.T, pipeline string) string {
 }
 
 func TestGenerator(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(tree(t, "generator"), "generator", "pipeline.yaml")
 	bids := keepBids(t, file)
 	edit(t, file, "rate: 1000", "rows: 50000")
@@ -89,6 +90,7 @@ func TestGenerator(t *testing.T) {
 }
 
 func TestGeneratorUntilInterrupted(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(tree(t, "generator"), "generator", "pipeline.yaml")
 	bids := keepBids(t, file)
 	job := start(t, file)
@@ -97,6 +99,7 @@ func TestGeneratorUntilInterrupted(t *testing.T) {
 }
 
 func TestFollow(t *testing.T) {
+	t.Parallel()
 	folder := filepath.Join(tree(t, "follow"), "follow")
 	log := filepath.Join(folder, "flights.log")
 	flights := slices.Collect(strings.Lines(string(run(t, "sh", "-c", "gzip -dc flights/data/flights.json.gz | head -n 60000"))))

@@ -17,6 +17,7 @@ import (
 )
 
 func TestFlights(t *testing.T) {
+	t.Parallel()
 	want := oracle(t, "flights/oracle/oracle.py", "busiest", "--ndjson")
 	file := filepath.Join(tree(t, "flights"), "flights", "pipeline.yaml")
 	same(t, "busiest", pipeline(t, file), want)
@@ -31,6 +32,7 @@ func TestFlights(t *testing.T) {
 }
 
 func TestMixed(t *testing.T) {
+	t.Parallel()
 	root := tree(t, "mixed")
 	file := filepath.Join(root, "mixed", "pipeline.yaml")
 	same(t, "risks", pipeline(t, file), oracle(t, "mixed/oracle.py", "risks"))
@@ -68,6 +70,7 @@ func TestMixed(t *testing.T) {
 }
 
 func TestCheckRefusesAStepWhoseTypesDoNotFit(t *testing.T) {
+	t.Parallel()
 	root := tree(t, "mixed")
 	score := filepath.Join(root, "score")
 	for _, name := range []string{"asconfig.json", "assembly/index.ts"} {
@@ -95,6 +98,7 @@ func TestCheckRefusesAStepWhoseTypesDoNotFit(t *testing.T) {
 }
 
 func TestPercentiles(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(tree(t, "percentiles"), "percentiles", "pipeline.yaml")
 	same(t, "percentiles", pipeline(t, file), oracle(t, "percentiles/oracle.py"))
 
@@ -104,6 +108,7 @@ func TestPercentiles(t *testing.T) {
 }
 
 func TestLate(t *testing.T) {
+	t.Parallel()
 	root := tree(t, "late")
 	args := []string{"--bound", "30", "--lateness", "120", "--batch", "1024", "--ndjson"}
 	got := pipeline(t, filepath.Join(root, "late", "pipeline.yaml"))
@@ -151,6 +156,7 @@ func (l *deadLetter) line(t *testing.T, file string) int {
 }
 
 func TestDeadLetters(t *testing.T) {
+	t.Parallel()
 	root := tree(t, "flights", "dead_letters")
 	got := pipeline(t, filepath.Join(root, "dead_letters", "pipeline.yaml"))
 	same(t, "movements", got, oracle(t, "dead_letters/oracle.py", "movements"))

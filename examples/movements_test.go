@@ -45,6 +45,7 @@ const oddFlights = `
 `
 
 func TestMovementsIsTheSameInEachLanguage(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	flights := filepath.Join(root, "flights.json")
 	some := run(t, "sh", "-c", "gzip -dc flights/data/flights.json.gz | head -n 5000")
@@ -125,6 +126,7 @@ func failures(t *testing.T, letters []string) []string {
 // TestMovementsIsDescribedAlike holds the documentation of the operator together: what wasmill
 // inspect shows of it is the same, word for word, whatever it was built from.
 func TestMovementsIsDescribedAlike(t *testing.T) {
+	t.Parallel()
 	described := map[build.Language]string{}
 	for _, lang := range build.Languages() {
 		module := guesttest.Build(t, lang, filepath.Join("flights", string(lang)))

@@ -121,6 +121,7 @@ func repository(t *testing.T) string {
 }
 
 func TestReadmes(t *testing.T) {
+	t.Parallel()
 	for _, m := range Modules() {
 		guesttest.Build(t, m.Lang, m.Source)
 	}
