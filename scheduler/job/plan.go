@@ -116,7 +116,7 @@ func (p *planner) read(ctx context.Context, c *chain) error {
 	n := c.nodes[0]
 	splits, err := n.Source.Source.Splits(ctx)
 	if err != nil {
-		return &operator.Error{Fault: operator.FaultEnvironment, Node: n.Name, Err: err}
+		return operator.Of(n.Name, operator.FaultEnvironment, err)
 	}
 	limit := openSplits
 	if !n.Source.Source.Bounded() {
@@ -179,7 +179,7 @@ func (p *planner) populate(ctx context.Context, n *graph.Node) error {
 		case n.Sink != nil:
 			w, err := n.Sink.Open(ctx, subtask, n.Parallelism)
 			if err != nil {
-				return &operator.Error{Fault: operator.FaultEnvironment, Node: n.Name, Err: err}
+				return operator.Of(n.Name, operator.FaultEnvironment, err)
 			}
 			member.Writer = w
 			p.writers = append(p.writers, writer{node: n.Name, Writer: w})

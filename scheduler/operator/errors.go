@@ -4,6 +4,7 @@
 package operator
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -51,3 +52,16 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// Of says in an error which node it is of, unless it says so. What is no *Error becomes one, of
+// the given fault.
+func Of(node string, fault Fault, err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return &Error{Fault: fault, Node: node, Err: err}
+	}
+	if e.Node == "" {
+		e.Node = node
+	}
+	return err
+}

@@ -54,17 +54,13 @@ func (n *Node) close(ctx context.Context) error {
 
 // named says in an error which node it is of.
 func (n *Node) named(err error) error {
-	var user *operator.Error
 	switch {
 	case err == nil || errors.Is(err, context.Canceled):
 		return err
-	case errors.As(err, &user):
-		if user.Node == "" {
-			user.Node = n.Name
-		}
-		return err
+	case errors.As(err, new(*operator.Error)):
+		return operator.Of(n.Name, 0, err)
 	}
-	return fmt.Errorf("%s: %w", n.Name, err)
+	return fmt.Errorf("%s: %w", n.Name, err) // the engine's own
 }
 
 // process takes over a reference to b.

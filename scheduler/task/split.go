@@ -95,11 +95,10 @@ func (s *Split) next(ctx, stop context.Context, reader operator.Reader) (*batch.
 
 // named says in an error which source it is of.
 func (s *Split) named(err error) error {
-	var user *operator.Error
-	if err == nil || errors.As(err, &user) {
-		return err
+	if err == nil {
+		return nil
 	}
-	return &operator.Error{Fault: operator.FaultEnvironment, Node: s.Failures.Node, Err: err}
+	return operator.Of(s.Failures.Node, operator.FaultEnvironment, err)
 }
 
 // send takes over a reference to b.
