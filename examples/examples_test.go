@@ -191,3 +191,10 @@ func TestDeadLetters(t *testing.T) {
 		}
 	}
 }
+
+func TestModulesKeepTheContract(t *testing.T) {
+	t.Parallel()
+	for _, m := range Modules() {
+		run(t, "wasmill", "inspect", "--conformance", guesttest.Build(t, m.Lang, m.Source))
+	}
+}

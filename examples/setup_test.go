@@ -180,7 +180,7 @@ func numbers(value any) any {
 	return value
 }
 
-// rows returns rows with some of their columns left out.
+// without returns rows with some of their columns left out.
 func without(t *testing.T, rows []string, columns ...string) []string {
 	t.Helper()
 	var all []string

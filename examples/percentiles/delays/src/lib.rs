@@ -18,10 +18,10 @@ wasmill::row! {
 
 wasmill::row! {
     pub struct Percentiles {
-        /// Half of them are not longer; minutes.
-        p50: i64,
-        /// 95% of them are not longer; minutes.
-        p95: i64,
+        /// Half of the delays are not longer; minutes, null where there are none.
+        p50: Option<i64>,
+        /// 95% of the delays are not longer; minutes, null where there are none.
+        p95: Option<i64>,
     }
 }
 
@@ -66,7 +66,7 @@ impl Aggregate for Delays {
     fn add(&mut self, counts: &mut Vec<i64>, arrival: Arrival) -> Result {
         if let Some(delay) = arrival.delay {
             let above = delay.clamp(self.config.least, self.config.most) - self.config.least;
-            let step = (above + self.config.step - 1) / self.config.step;
+            let step = above / self.config.step + i64::from(above % self.config.step > 0);
             add(counts, step as usize, 1);
         }
         Ok(())
@@ -79,26 +79,23 @@ impl Aggregate for Delays {
     }
 
     fn result(&mut self, counts: Vec<i64>, out: &mut Output<Percentiles>) {
-        let count = counts.iter().sum();
-        if count > 0 {
-            out.emit(Percentiles {
-                p50: self.percentile(&counts, count, 50),
-                p95: self.percentile(&counts, count, 95),
-            });
-        }
+        out.emit(Percentiles {
+            p50: self.percentile(&counts, 50),
+            p95: self.percentile(&counts, 95),
+        });
     }
 }
 
 impl Delays {
-    /// Returns the nearest-rank percentile: the delay at place ceil(count * percent / 100).
-    fn percentile(&self, counts: &[i64], count: i64, percent: i64) -> i64 {
-        let place = (count * percent + 99) / 100;
+    /// Returns the nearest-rank percentile: of n delays the one at place ceil(n * percent / 100).
+    fn percentile(&self, counts: &[i64], percent: i64) -> Option<i64> {
+        let place = (counts.iter().sum::<i64>() * percent + 99) / 100;
         let mut seen = 0;
-        let step = counts.iter().position(|n| {
-            seen += n;
+        let step = counts.iter().position(|count| {
+            seen += count;
             seen >= place
-        });
-        self.config.least + step.expect("the counts add up to count") as i64 * self.config.step
+        })?;
+        Some(self.config.least + step as i64 * self.config.step)
     }
 }
 
@@ -128,7 +125,10 @@ mod tests {
     }
 
     fn of(p50: i64, p95: i64) -> Percentiles {
-        Percentiles { p50, p95 }
+        Percentiles {
+            p50: Some(p50),
+            p95: Some(p95),
+        }
     }
 
     #[test]
@@ -155,7 +155,13 @@ mod tests {
         let run = testing::fold::<Delays>(DEFAULTS, &some).expect("it opens");
         assert_eq!(run.rows(), [of(5, 5)]);
         let run = testing::fold::<Delays>(DEFAULTS, &some[1..]).expect("it opens");
-        assert_eq!(run.rows(), []);
+        assert_eq!(
+            run.rows(),
+            [Percentiles {
+                p50: None,
+                p95: None
+            }]
+        );
     }
 
     #[test]
