@@ -104,16 +104,17 @@ func repository(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(run(t, "git", "-C", "..", "ls-files", "-z", "--cached", "--others", "--exclude-standard")), "\x00"), "\x00") {
-		content, err := os.ReadFile(filepath.Join("..", name))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // deleted, which git does not know yet
+		info, err := os.Stat(filepath.Join("..", name))
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+			continue // deleted, which git does not know yet, or a link to a folder
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, filepath.Join(root, name), content)
-		if info, err := os.Stat(filepath.Join("..", name)); err != nil || os.Chmod(filepath.Join(root, name), info.Mode()) != nil {
-			t.Fatal(name, err)
+		to := filepath.Join(root, name)
+		write(t, to, read(t, filepath.Join("..", name)))
+		if err := os.Chmod(to, info.Mode()); err != nil {
+			t.Fatal(err)
 		}
 	}
 	link(t, filepath.Join("..", ".cache"), filepath.Join(root, ".cache"))
