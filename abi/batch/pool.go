@@ -6,6 +6,7 @@ package batch
 import (
 	"math/bits"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/wasmill/wasmill/abi"
@@ -30,7 +31,12 @@ type Pool struct {
 	batches  sync.Pool               // of *Batch
 	builders sync.Pool               // of *Builder, empty
 	noRows   [1]int32                // the offsets of a column of no rows, 0 for ever
+	live     atomic.Int64
 }
+
+// Live returns how many batches of the pool have a reference. After a job that ended well there is
+// none: a test sees by it who forgets to Release.
+func (p *Pool) Live() int64 { return p.live.Load() }
 
 // get returns a buffer of at least size bytes, its contents arbitrary, aligned to 8.
 func (p *Pool) get(size int) *buffer {
@@ -63,6 +69,7 @@ func (p *Pool) batch(schema *abi.Schema, rows int) *Batch {
 	}
 	b.Schema, b.rows, b.pool = schema, rows, p
 	b.refs.Store(1)
+	p.live.Add(1)
 	return b
 }
 
@@ -76,4 +83,5 @@ func (p *Pool) recycle(b *Batch) {
 	b.owned, b.parents, b.Columns = b.owned[:0], b.parents[:0], b.Columns[:0]
 	b.Schema, b.Times, b.Kinds, b.Positions, b.rows = nil, nil, nil, nil, 0
 	p.batches.Put(b)
+	p.live.Add(-1)
 }
