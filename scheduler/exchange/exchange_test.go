@@ -14,6 +14,7 @@ import (
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
+	"github.com/wasmill/wasmill/scheduler/watermark"
 )
 
 func schema() *abi.Schema {
@@ -47,7 +48,7 @@ func TestInboxKeepsTheOrderOfEachChannelUnderLoad(t *testing.T) {
 	}
 	next := make([]abi.EventTime, channels)
 	for range channels * elements {
-		ch, e, ok := in.Get(t.Context(), time.Time{})
+		ch, e, ok := in.Get(t.Context(), -1)
 		if !ok || e.Mark != next[ch] {
 			t.Fatalf("channel %d gave %d (%v), should be %d", ch, e.Mark, ok, next[ch])
 		}
@@ -94,9 +95,9 @@ func TestFullChannelHoldsItsSenderBackUntilItIsReadOrCancelled(t *testing.T) {
 	in.Drain()
 }
 
-func TestGetReturnsAtTheDeadline(t *testing.T) {
+func TestGetWaitsNoLongerThanItMay(t *testing.T) {
 	in := NewInbox(1)
-	if _, _, ok := in.Get(t.Context(), time.Now().Add(time.Millisecond)); ok {
+	if _, _, ok := in.Get(t.Context(), time.Millisecond); ok {
 		t.Fatal("an empty inbox gave something")
 	}
 }
@@ -243,4 +244,95 @@ func BenchmarkHash(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1024, "ns/row")
+}
+
+// A node that reads a window and a source together sends on batches with and without positions.
+func TestHashKeepsTimesKindsAndPositionsOfBatchesThatDiffer(t *testing.T) {
+	pool := &batch.Pool{}
+	h, inboxes := hash(2, 1000)
+	builder := pool.NewBuilder(schema())
+	n := int64(0)
+	for shape := range 8 {
+		for range 50 {
+			builder.Column(0).AppendString(fmt.Sprint("key ", n))
+			builder.Column(1).AppendInt64(n)
+			if shape&1 != 0 {
+				builder.AppendTime(abi.EventTime(n))
+			}
+			if shape&2 != 0 {
+				builder.AppendKind(batch.RowKind(n % 4))
+			}
+			if shape&4 != 0 {
+				builder.AppendPosition(batch.At(1, n))
+			}
+			builder.EndRow()
+			n++
+		}
+		if err := h.Send(t.Context(), builder.Finish()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for _, in := range inboxes {
+		for {
+			_, e, ok := in.take()
+			if !ok {
+				break
+			}
+			if e.Batch == nil {
+				continue
+			}
+			for i, n := range e.Batch.Columns[1].Int64s() {
+				shape := n / 50
+				rows++
+				if has := e.Batch.Times != nil; has != (shape&1 != 0) || has && e.Batch.Times[i] != abi.EventTime(n) {
+					t.Fatalf("row %d has the times %v", n, e.Batch.Times)
+				}
+				if has := e.Batch.Kinds != nil; has != (shape&2 != 0) || has && e.Batch.Kinds[i] != batch.RowKind(n%4) {
+					t.Fatalf("row %d has the kinds %v", n, e.Batch.Kinds)
+				}
+				if has := e.Batch.Positions != nil; has != (shape&4 != 0) || has && e.Batch.Positions[i] != batch.At(1, n) {
+					t.Fatalf("row %d has the positions %v", n, e.Batch.Positions)
+				}
+			}
+			e.Batch.Release()
+		}
+	}
+	if rows != 400 {
+		t.Fatalf("%d rows of 400 arrived", rows)
+	}
+}
+
+func TestHashHoldsNoBatchLongerForOneThatWasFull(t *testing.T) {
+	now := time.Unix(0, 0)
+	h, inboxes := hash(2, 1)
+	h.opts.Now = func() time.Time { return now }
+	pool := &batch.Pool{}
+	if err := h.Send(t.Context(), numbers(pool, 0, 2)); err != nil {
+		t.Fatal(err)
+	}
+	h.opts.Rows = 1000
+	now = now.Add(time.Hour)
+	if err := h.Send(t.Context(), numbers(pool, 2, 4)); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := h.Deadline(), now.Add(time.Second); !got.Equal(want) {
+		t.Fatalf("rows that came at %v are due at %v, not %v", now, got, want)
+	}
+	for _, in := range inboxes {
+		in.Drain()
+	}
+}
+
+func TestHashRepeatsTheFirstWatermarkBehindIdleness(t *testing.T) {
+	h, inboxes := hash(2, 10)
+	if err := h.Watermark(t.Context(), watermark.Min); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, order := drained(t, inboxes[0]); order != "w" {
+		t.Fatalf("the order is %q", order)
+	}
 }

@@ -23,7 +23,7 @@ type Kind uint8
 const (
 	Rows      Kind = iota // Batch has rows
 	Watermark             // no row before Mark follows on this channel
-	Idle                  // the channel is left out of the watermark until its next element
+	Idle                  // the channel is left out of the watermark until its next Watermark
 	End                   // nothing follows on this channel
 )
 
@@ -48,6 +48,7 @@ type Inbox struct {
 	channels []channel
 	next     int // the channel to look at first, so that all get their turn
 	ready    chan struct{}
+	timer    *time.Timer // of Get, stopped outside of it
 }
 
 type channel struct {
@@ -92,25 +93,32 @@ func (in *Inbox) Put(ctx context.Context, ch int, e Element) error {
 	}
 }
 
-// Get takes the next element, and waits for one until ctx is done or, where it is not zero, the
-// deadline has come; ok is false then.
-func (in *Inbox) Get(ctx context.Context, deadline time.Time) (ch int, e Element, ok bool) {
+// Get takes the next element, and waits for one until ctx is done or, where wait is not negative,
+// for so long; ok is false then.
+func (in *Inbox) Get(ctx context.Context, wait time.Duration) (ch int, e Element, ok bool) {
+	if ch, e, ok = in.take(); ok {
+		return ch, e, true
+	}
 	var expired <-chan time.Time
+	if wait >= 0 {
+		if in.timer == nil {
+			in.timer = time.NewTimer(wait)
+		} else {
+			in.timer.Reset(wait)
+		}
+		defer in.timer.Stop()
+		expired = in.timer.C
+	}
 	for {
-		if ch, e, ok = in.take(); ok {
-			return ch, e, true
-		}
-		if !deadline.IsZero() && expired == nil {
-			timer := time.NewTimer(time.Until(deadline))
-			defer timer.Stop()
-			expired = timer.C
-		}
 		select {
 		case <-in.ready:
 		case <-expired:
 			return 0, Element{}, false
 		case <-ctx.Done():
 			return 0, Element{}, false
+		}
+		if ch, e, ok = in.take(); ok {
+			return ch, e, true
 		}
 	}
 }

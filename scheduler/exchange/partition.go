@@ -11,7 +11,6 @@ import (
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
 	"github.com/wasmill/wasmill/scheduler/table"
-	"github.com/wasmill/wasmill/scheduler/watermark"
 )
 
 // KeyGroups is into how many groups keys are hashed. A subtask owns a range of them, so that
@@ -117,21 +116,27 @@ type Hash struct {
 	opts    HashOptions
 	targets []hashTarget
 	key     []byte
-	oldest  time.Time // when the first of the rows that are held came
+	oldest  time.Time // when the first of the rows that are held came, or earlier
+	extras  extras    // of the rows that are held
 }
+
+// extras says what rows have besides their columns. Batches that differ in it, as those of a
+// source and of a window that one node reads, can't lie in one builder.
+type extras struct{ times, kinds, positions bool }
 
 type hashTarget struct {
 	Target
-	held *batch.Builder
-	rows []uint32      // scratch: rows of the batch at hand
-	mark abi.EventTime // behind the held rows; Min where none waits
+	held   *batch.Builder
+	rows   []uint32      // scratch: rows of the batch at hand
+	mark   abi.EventTime // behind the held rows
+	unsent bool          // mark waits
 }
 
 // NewHash returns a writer that partitions by key.
 func NewHash(opts HashOptions) *Hash {
 	h := &Hash{opts: opts}
 	for _, t := range opts.Targets {
-		h.targets = append(h.targets, hashTarget{Target: t, held: opts.Pool.NewBuilder(opts.Schema), mark: watermark.Min})
+		h.targets = append(h.targets, hashTarget{Target: t, held: opts.Pool.NewBuilder(opts.Schema)})
 	}
 	return h
 }
@@ -153,8 +158,8 @@ func (h *Hash) Send(ctx context.Context, b *batch.Batch) error {
 		t := &h.targets[Subtask(KeyGroup(h.key), len(h.targets))]
 		t.rows = append(t.rows, uint32(row))
 	}
-	if h.oldest.IsZero() {
-		h.oldest = h.opts.Now()
+	if err := h.prepare(ctx, b); err != nil {
+		return err
 	}
 	for i := range h.targets {
 		t := &h.targets[i]
@@ -171,6 +176,20 @@ func (h *Hash) Send(ctx context.Context, b *batch.Batch) error {
 	return nil
 }
 
+// prepare makes sure that b can be held, and knows since when.
+func (h *Hash) prepare(ctx context.Context, b *batch.Batch) error {
+	if has := (extras{b.Times != nil, b.Kinds != nil, b.Positions != nil}); has != h.extras {
+		if err := h.Flush(ctx); err != nil {
+			return err
+		}
+		h.extras = has
+	}
+	if h.Deadline().IsZero() {
+		h.oldest = h.opts.Now()
+	}
+	return nil
+}
+
 // flush sends what a target holds, then the watermark behind it.
 func (t *hashTarget) flush(ctx context.Context) error {
 	if t.held.Rows() > 0 {
@@ -178,19 +197,18 @@ func (t *hashTarget) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	if t.mark == watermark.Min {
+	if !t.unsent {
 		return nil
 	}
-	e := Element{Kind: Watermark, Mark: t.mark}
-	t.mark = watermark.Min
-	return t.put(ctx, e)
+	t.unsent = false
+	return t.put(ctx, Element{Kind: Watermark, Mark: t.mark})
 }
 
 // Watermark sends t to each target, behind the rows that are held for it.
 func (h *Hash) Watermark(ctx context.Context, mark abi.EventTime) error {
 	for i := range h.targets {
 		t := &h.targets[i]
-		t.mark = mark
+		t.mark, t.unsent = mark, true
 		if t.held.Rows() == 0 {
 			if err := t.flush(ctx); err != nil {
 				return err
@@ -230,7 +248,6 @@ func (h *Hash) Deadline() time.Time {
 
 // Flush sends all that is held.
 func (h *Hash) Flush(ctx context.Context) error {
-	h.oldest = time.Time{}
 	for i := range h.targets {
 		if err := h.targets[i].flush(ctx); err != nil {
 			return err

@@ -31,9 +31,11 @@ type Failures struct {
 // Row returns a dead letter for a row that failed, nil where it is dropped, or the error that
 // ends the job.
 func (f *Failures) Row(b *batch.Batch, row int, reason error) (*batch.Batch, error) {
-	position := ""
-	if b.Positions != nil {
-		position = f.Locate(b.Positions[row])
+	position := func() string {
+		if b.Positions == nil {
+			return ""
+		}
+		return f.Locate(b.Positions[row])
 	}
 	text := func() (string, error) { return f.text(b, uint32(row)) }
 	return f.fail(position, text, reason)
@@ -42,10 +44,10 @@ func (f *Failures) Row(b *batch.Batch, row int, reason error) (*batch.Batch, err
 // Record is like Row for a record that a source could not read as a row.
 func (f *Failures) Record(record []byte, at batch.Position, reason error) (*batch.Batch, error) {
 	text := func() (string, error) { return string(bytes.ToValidUTF8(record, []byte("\uFFFD"))), nil }
-	return f.fail(f.Locate(at), text, reason)
+	return f.fail(func() string { return f.Locate(at) }, text, reason)
 }
 
-func (f *Failures) fail(position string, text func() (string, error), reason error) (*batch.Batch, error) {
+func (f *Failures) fail(position func() string, text func() (string, error), reason error) (*batch.Batch, error) {
 	f.Stats.Failed.Add(1)
 	switch f.Policy {
 	case operator.PolicyDrop:
@@ -55,14 +57,14 @@ func (f *Failures) fail(position string, text func() (string, error), reason err
 		if err != nil {
 			return nil, err
 		}
-		return f.letter(position, row, reason), nil
+		return f.letter(position(), row, reason), nil
 	}
 	var user *operator.Error
 	if !errors.As(reason, &user) {
 		user = &operator.Error{Fault: operator.FaultRow, Err: reason}
 	}
 	whole := *user
-	whole.Node, whole.Position = f.Node, position
+	whole.Node, whole.Position = f.Node, position()
 	return nil, &whole
 }
 

@@ -6,7 +6,6 @@ package task
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/wasmill/wasmill/abi"
@@ -42,25 +41,48 @@ func (n *Node) open(ctx context.Context) error {
 	if n.Operator == nil {
 		return nil
 	}
-	return n.named(n.Operator.Open(ctx))
+	return n.named(ctx, n.Operator.Open(ctx))
 }
 
 func (n *Node) close(ctx context.Context) error {
 	if n.Operator == nil {
 		return nil
 	}
-	return n.named(n.Operator.Close(ctx))
+	return n.named(ctx, n.Operator.Close(ctx))
 }
 
-// named says in an error which node it is of.
-func (n *Node) named(err error) error {
-	switch {
-	case err == nil || errors.Is(err, context.Canceled):
-		return err
-	case errors.As(err, new(*operator.Error)):
-		return operator.Of(n.Name, 0, err)
+// blamed is an error of the engine's that says which node it is of.
+type blamed struct {
+	node string
+	err  error
+}
+
+func (b *blamed) Error() string { return b.node + ": " + b.err.Error() }
+func (b *blamed) Unwrap() error { return b.err }
+
+func (n *Node) named(ctx context.Context, err error) error { return named(ctx, n.Name, err) }
+
+// named says in an error which node it is of: the one in which it came up, not those before it in
+// the chain, through whose calls it returns. What is only the job's end is nobody's.
+func named(ctx context.Context, node string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return fmt.Errorf("%s: %w", n.Name, err) // the engine's own
+	if cause := context.Cause(ctx); cause != nil && (errors.Is(err, cause) || errors.Is(err, ctx.Err())) {
+		return cause
+	}
+	var user *operator.Error
+	if errors.As(err, &user) {
+		if user.Node == "" {
+			user.Node = node
+		}
+		return err
+	}
+	var known *blamed
+	if errors.As(err, &known) {
+		return err
+	}
+	return &blamed{node, err}
 }
 
 // process takes over a reference to b.
@@ -71,12 +93,12 @@ func (n *Node) process(ctx context.Context, input int, b *batch.Batch) error {
 	defer b.Release()
 	n.Stats.RowsIn.Add(int64(b.Rows()))
 	if n.Operator != nil {
-		return n.named(n.Operator.Process(ctx, input, b, n))
+		return n.named(ctx, n.Operator.Process(ctx, input, b, n))
 	}
 	if n.written.IsZero() {
 		n.written = n.Now()
 	}
-	return n.named(n.Writer.Write(ctx, b))
+	return n.named(ctx, n.Writer.Write(ctx, b))
 }
 
 // Emit sends b to all that read the port, and counts it.
@@ -111,7 +133,7 @@ func (n *Node) Emit(ctx context.Context, port int, b *batch.Batch) error {
 func (n *Node) Fail(ctx context.Context, b *batch.Batch, row int, reason error) error {
 	letter, err := n.Failures.Row(b, row, reason)
 	if err != nil || letter == nil {
-		return n.named(err)
+		return n.named(ctx, err)
 	}
 	return n.Emit(ctx, n.Failures.Port, letter)
 }
@@ -130,7 +152,7 @@ func (n *Node) links(f func(Link) error) error {
 
 func (n *Node) watermark(ctx context.Context, t abi.EventTime) error {
 	if n.Operator != nil {
-		if err := n.named(n.Operator.Watermark(ctx, t, n)); err != nil {
+		if err := n.named(ctx, n.Operator.Watermark(ctx, t, n)); err != nil {
 			return err
 		}
 	}
@@ -138,6 +160,16 @@ func (n *Node) watermark(ctx context.Context, t abi.EventTime) error {
 	return n.links(func(l Link) error {
 		if l.Next != nil {
 			return l.Next.watermark(ctx, t)
+		}
+		return l.Edge.Watermark(ctx, t)
+	})
+}
+
+// resume says that there are rows to wait for again: each edge repeats the watermark.
+func (n *Node) resume(ctx context.Context, t abi.EventTime) error {
+	return n.links(func(l Link) error {
+		if l.Next != nil {
+			return l.Next.resume(ctx, t)
 		}
 		return l.Edge.Watermark(ctx, t)
 	})
@@ -152,8 +184,12 @@ func (n *Node) idle(ctx context.Context) error {
 	})
 }
 
-// end ends the node's edges to other tasks.
+// end ends the node's edges to other tasks. What a sink has been given is shown: the others may go
+// on for long.
 func (n *Node) end(ctx context.Context) error {
+	if err := n.show(ctx); err != nil {
+		return err
+	}
 	return n.links(func(l Link) error {
 		if l.Edge == nil {
 			return nil
@@ -179,11 +215,8 @@ func (n *Node) deadline(latency time.Duration) time.Time {
 }
 
 func (n *Node) flush(ctx context.Context) error {
-	if !n.written.IsZero() {
-		n.written = time.Time{}
-		if err := n.named(n.Writer.Flush(ctx)); err != nil {
-			return err
-		}
+	if err := n.show(ctx); err != nil {
+		return err
 	}
 	return n.links(func(l Link) error {
 		if l.Edge == nil {
@@ -191,4 +224,13 @@ func (n *Node) flush(ctx context.Context) error {
 		}
 		return l.Edge.Flush(ctx)
 	})
+}
+
+// show flushes the writer.
+func (n *Node) show(ctx context.Context) error {
+	if n.written.IsZero() {
+		return nil
+	}
+	n.written = time.Time{}
+	return n.named(ctx, n.Writer.Flush(ctx))
 }

@@ -35,26 +35,35 @@ type Split struct {
 // Run reads until the split ends, or until stop is done: the rows that were read before are sent in
 // any case.
 func (s *Split) Run(ctx context.Context, stop context.Context) (err error) {
+	if stop.Err() != nil {
+		return s.end(ctx)
+	}
 	opts := s.Options
 	opts.Reject = func(record []byte, at batch.Position, reason error) error {
 		letter, err := s.Failures.Record(record, at, reason)
 		return s.dead(ctx, letter, err)
 	}
 	reader, err := s.Source.Read(stop, s.Split, opts)
-	if err != nil {
-		if stop.Err() != nil {
-			return s.put(ctx, exchange.Element{Kind: exchange.End})
-		}
-		return s.named(err)
+	switch {
+	case ended(stop, err):
+		return s.end(ctx)
+	case err != nil:
+		return s.named(ctx, err)
 	}
-	defer func() { err = errors.Join(err, s.named(reader.Close())) }()
+	defer func() {
+		if failed := s.named(ctx, reader.Close()); failed != nil {
+			err = errors.Join(err, failed)
+		}
+	}()
+	idle := &idleness{stop: stop, after: s.Idle}
+	defer idle.close()
 	for {
-		b, err := s.next(ctx, stop, reader)
+		b, err := s.next(ctx, stop, reader, idle)
 		if err != nil {
 			return err
 		}
 		if b == nil {
-			return s.put(ctx, exchange.Element{Kind: exchange.End})
+			return s.end(ctx)
 		}
 		if err := s.send(ctx, b); err != nil {
 			return err
@@ -62,43 +71,54 @@ func (s *Split) Run(ctx context.Context, stop context.Context) (err error) {
 	}
 }
 
-// next returns the next rows, nil at the end.
-func (s *Split) next(ctx, stop context.Context, reader operator.Reader) (*batch.Batch, error) {
-	wait, cancel := stop, context.CancelFunc(func() {})
-	if s.Idle > 0 {
-		wait, cancel = context.WithTimeout(stop, s.Idle)
+// end ends the channel, unless it is the job that has ended.
+func (s *Split) end(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	defer func() { cancel() }()
-	for {
+	return s.put(ctx, exchange.Element{Kind: exchange.End})
+}
+
+// ended says whether an error is only that of a context which is done. Any other error counts, also
+// one that comes at the same time.
+func ended(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, ctx.Err())
+}
+
+// next returns the next rows, nil at the end.
+func (s *Split) next(ctx, stop context.Context, reader operator.Reader, idle *idleness) (*batch.Batch, error) {
+	wait, quiet := idle.begin()
+	defer idle.end()
+	for stop.Err() == nil { // a reader with rows at hand need not look
 		b, err := reader.Next(wait)
 		switch {
 		case err == nil && b.Rows() == 0:
 			b.Release()
 		case err == nil:
 			return b, nil
-		case errors.Is(err, io.EOF):
+		case err == io.EOF: // one that is wrapped is of something else that came to its end
 			return nil, nil
-		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		case stop.Err() != nil:
+		case ended(stop, err):
 			return nil, nil
-		case wait.Err() != nil:
+		case !quiet && ended(wait, err):
 			if err := s.put(ctx, exchange.Element{Kind: exchange.Idle}); err != nil {
 				return nil, err
 			}
-			wait, cancel = stop, func() {}
+			wait, quiet = stop, true
 		default:
-			return nil, s.named(err)
+			return nil, s.named(ctx, err)
 		}
 	}
+	return nil, nil
 }
 
-// named says in an error which source it is of.
-func (s *Split) named(err error) error {
-	if err == nil {
-		return nil
+// named says in an error which source it is of. What is no *operator.Error is the environment's.
+func (s *Split) named(ctx context.Context, err error) error {
+	var user *operator.Error
+	if err != nil && !errors.As(err, &user) {
+		err = &operator.Error{Fault: operator.FaultEnvironment, Err: err}
 	}
-	return operator.Of(s.Failures.Node, operator.FaultEnvironment, err)
+	return named(ctx, s.Failures.Node, err)
 }
 
 // send takes over a reference to b.
@@ -161,4 +181,43 @@ func (s *Split) dead(ctx context.Context, letter *batch.Batch, err error) error 
 
 func (s *Split) put(ctx context.Context, e exchange.Element) error {
 	return s.To.Inbox.Put(ctx, s.To.Channel, e)
+}
+
+// idleness ends the wait for a row after a while. One serves many waits: a context for each would
+// be the only thing that reading a batch allocates.
+type idleness struct {
+	stop   context.Context
+	after  time.Duration // 0: never
+	wait   context.Context
+	cancel context.CancelFunc
+	timer  *time.Timer // cancels; nil where wait is used up
+}
+
+// begin returns the context of a wait, and whether that does not end by itself.
+func (i *idleness) begin() (wait context.Context, quiet bool) {
+	switch {
+	case i.after <= 0:
+		return i.stop, true
+	case i.timer == nil:
+		i.wait, i.cancel = context.WithCancel(i.stop)
+		i.timer = time.AfterFunc(i.after, i.cancel)
+	default:
+		i.timer.Reset(i.after)
+	}
+	return i.wait, false
+}
+
+// end ends a wait. Each begin has its end.
+func (i *idleness) end() {
+	if i.timer != nil && !i.timer.Stop() {
+		i.cancel()
+		i.timer = nil
+	}
+}
+
+// close frees what the last wait has left.
+func (i *idleness) close() {
+	if i.timer != nil {
+		i.cancel()
+	}
 }

@@ -33,13 +33,15 @@ type Task struct {
 }
 
 // Run processes the inbox until all its channels have ended, then ends the task's outputs. Writers
-// of sinks are neither committed nor aborted: that is the whole job's decision. Operators are closed
-// in any case.
+// of sinks are flushed, but neither committed nor aborted: that is the whole job's decision.
+// Operators are closed in any case.
 func (t *Task) Run(ctx context.Context) (err error) {
 	defer t.Inbox.Drain()
 	defer func() {
 		for _, n := range t.Chain {
-			err = errors.Join(err, n.close(ctx))
+			if failed := n.close(ctx); failed != nil && !errors.Is(err, failed) {
+				err = errors.Join(err, failed)
+			}
 		}
 	}()
 	for i := len(t.Chain) - 1; i >= 0; i-- {
@@ -59,10 +61,16 @@ func (t *Task) Run(ctx context.Context) (err error) {
 }
 
 func (t *Task) loop(ctx context.Context) error {
-	head := t.Chain[0]
 	marks := watermark.NewMerger(len(t.Inputs))
+	if len(t.Inputs) == 0 { // a subtask for which there is no split
+		return t.Chain[0].watermark(ctx, watermark.Max)
+	}
 	for live := len(t.Inputs); live > 0; {
-		ch, e, ok := t.Inbox.Get(ctx, t.deadline())
+		wait, err := t.flush(ctx)
+		if err != nil {
+			return err
+		}
+		ch, e, ok := t.Inbox.Get(ctx, wait)
 		if ctx.Err() != nil {
 			if e.Batch != nil {
 				e.Batch.Release()
@@ -70,43 +78,67 @@ func (t *Task) loop(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		if !ok {
-			if err := t.flush(ctx); err != nil {
-				return err
-			}
 			continue
 		}
-		var err error
-		switch e.Kind {
-		case exchange.Rows:
-			input := t.Inputs[ch]
-			if input < 0 {
-				input = e.Port
-			}
-			err = head.process(ctx, input, e.Batch)
-		case exchange.Watermark:
-			err = t.advance(ctx, marks.Advance, ch, e.Mark)
-		case exchange.End:
+		if e.Kind == exchange.End {
 			live--
-			err = t.advance(ctx, marks.Advance, ch, watermark.Max)
-		case exchange.Idle:
-			err = t.advance(ctx, func(ch int, _ abi.EventTime) (abi.EventTime, bool) { return marks.Idle(ch) }, ch, 0)
-			if err == nil && marks.AllIdle() {
-				err = head.idle(ctx)
-			}
 		}
-		if err != nil {
+		if err := t.step(ctx, marks, ch, e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *Task) advance(ctx context.Context, step func(int, abi.EventTime) (abi.EventTime, bool), ch int, mark abi.EventTime) error {
-	now, up := step(ch, mark)
-	if !up {
-		return nil
+// step processes one element.
+func (t *Task) step(ctx context.Context, marks *watermark.Merger, ch int, e exchange.Element) error {
+	head := t.Chain[0]
+	var mark abi.EventTime
+	var change watermark.Change
+	switch e.Kind {
+	case exchange.Rows:
+		input := t.Inputs[ch]
+		if input < 0 {
+			input = e.Port
+		}
+		return head.process(ctx, input, e.Batch)
+	case exchange.Watermark:
+		mark, change = marks.Advance(ch, e.Mark)
+	case exchange.End:
+		mark, change = marks.Advance(ch, watermark.Max)
+	case exchange.Idle:
+		mark, change = marks.Idle(ch)
 	}
-	return t.Chain[0].watermark(ctx, now)
+	switch change {
+	case watermark.Advanced:
+		return head.watermark(ctx, mark)
+	case watermark.Resumed:
+		return head.resume(ctx, mark)
+	case watermark.Idled:
+		return head.idle(ctx)
+	}
+	return nil
+}
+
+// flush sends what has been held for long enough, and returns how long the rest may be held yet;
+// -1 where nothing is.
+func (t *Task) flush(ctx context.Context) (time.Duration, error) {
+	first := t.deadline()
+	if first.IsZero() {
+		return -1, nil
+	}
+	now := t.Now()
+	if first.After(now) {
+		return first.Sub(now), nil
+	}
+	for _, n := range t.Chain {
+		if d := n.deadline(t.Latency); !d.IsZero() && !d.After(now) {
+			if err := n.flush(ctx); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return t.flush(ctx)
 }
 
 // deadline returns when something that is held in this task must go, the zero time where nothing is.
@@ -118,18 +150,6 @@ func (t *Task) deadline() time.Time {
 		}
 	}
 	return first
-}
-
-func (t *Task) flush(ctx context.Context) error {
-	now := t.Now()
-	for _, n := range t.Chain {
-		if d := n.deadline(t.Latency); !d.IsZero() && !d.After(now) {
-			if err := n.flush(ctx); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // Recovered turns a panic of the engine into an error, so that one job's bug is not the end of

@@ -49,12 +49,24 @@ func (w *BoundedOutOfOrderness) Current() abi.EventTime {
 	return w.max - abi.EventTime(w.Bound.Microseconds())
 }
 
+// Change is what a step of a Merger has changed for those who follow.
+type Change uint8
+
+// The changes.
+const (
+	None     Change = iota
+	Advanced        // the watermark, which says too that there is an input to wait for
+	Idled           // there is no input left to wait for: each is idle or at its end, and one is idle
+	Resumed         // there is one again, and the watermark stands
+)
+
 // Merger is the watermark over several inputs: the least of those that are neither idle nor at
 // their end. Invariants: Current never decreases; an input that comes back from being idle does
-// not take it back.
+// not take it back; Idled and Resumed, or Advanced, take turns.
 type Merger struct {
 	inputs  []input
 	current abi.EventTime
+	idle    bool
 }
 
 type input struct {
@@ -72,46 +84,43 @@ func NewMerger(n int) *Merger {
 }
 
 // Advance sets the watermark of an input, which is then not idle; an earlier one than before is
-// ignored. It returns the watermark over all, and whether that has advanced. An input at its end
-// advances to Max.
-func (m *Merger) Advance(i int, t abi.EventTime) (abi.EventTime, bool) {
+// ignored. It returns the watermark over all, and what has changed. An input at its end advances
+// to Max.
+func (m *Merger) Advance(i int, t abi.EventTime) (abi.EventTime, Change) {
 	in := &m.inputs[i]
 	in.mark, in.idle = max(in.mark, t), false
 	return m.merge()
 }
 
 // Idle leaves an input out until it advances again. While all are idle the watermark stands.
-func (m *Merger) Idle(i int) (abi.EventTime, bool) {
+func (m *Merger) Idle(i int) (abi.EventTime, Change) {
 	m.inputs[i].idle = true
 	return m.merge()
-}
-
-// AllIdle says whether no input is left to wait for: each is idle or at its end, and one at
-// least is idle.
-func (m *Merger) AllIdle() bool {
-	idle := false
-	for _, in := range m.inputs {
-		if !in.idle && in.mark != Max {
-			return false
-		}
-		idle = idle || in.idle
-	}
-	return idle
 }
 
 // Current returns the watermark over all inputs.
 func (m *Merger) Current() abi.EventTime { return m.current }
 
-func (m *Merger) merge() (abi.EventTime, bool) {
-	least, live := Max, false
+func (m *Merger) merge() (abi.EventTime, Change) {
+	least, idle, live := Max, false, false
 	for _, in := range m.inputs {
-		if !in.idle {
-			least, live = min(least, in.mark), true
+		if in.idle {
+			idle = true
+			continue
 		}
+		least = min(least, in.mark)
+		live = live || in.mark != Max
 	}
-	if m.AllIdle() || !live || least <= m.current {
-		return m.current, false
+	was := m.idle
+	m.idle = idle && !live
+	switch {
+	case m.idle && !was:
+		return m.current, Idled
+	case !m.idle && least > m.current:
+		m.current = least
+		return least, Advanced
+	case !m.idle && was:
+		return m.current, Resumed
 	}
-	m.current = least
-	return least, true
+	return m.current, None
 }

@@ -25,26 +25,30 @@ func TestWatermarkIsTheLatestRowLessTheBound(t *testing.T) {
 
 func TestMergerIsTheLeastOfItsLiveInputs(t *testing.T) {
 	m := NewMerger(3)
-	for _, step := range []struct {
-		do   func() (abi.EventTime, bool)
-		want abi.EventTime
-		up   bool
+	for i, step := range []struct {
+		do     func() (abi.EventTime, Change)
+		want   abi.EventTime
+		change Change
 	}{
-		{func() (abi.EventTime, bool) { return m.Advance(0, 10) }, Min, false},
-		{func() (abi.EventTime, bool) { return m.Advance(1, 20) }, Min, false},
-		{func() (abi.EventTime, bool) { return m.Idle(2) }, 10, true},
-		{func() (abi.EventTime, bool) { return m.Advance(2, 5) }, 10, false}, // back, and behind
-		{func() (abi.EventTime, bool) { return m.Advance(0, 30) }, 10, false},
-		{func() (abi.EventTime, bool) { return m.Advance(2, 25) }, 20, true},
-		{func() (abi.EventTime, bool) { return m.Advance(1, 15) }, 20, false}, // a split goes back
-		{func() (abi.EventTime, bool) { return m.Advance(1, Max) }, 25, true},
-		{func() (abi.EventTime, bool) { return m.Idle(0) }, 25, false},
-		{func() (abi.EventTime, bool) { return m.Idle(2) }, 25, false}, // nobody left: it stands
-		{func() (abi.EventTime, bool) { return m.Advance(0, Max) }, 25, false},
-		{func() (abi.EventTime, bool) { return m.Advance(2, Max) }, Max, true},
+		{func() (abi.EventTime, Change) { return m.Advance(0, 10) }, Min, None},
+		{func() (abi.EventTime, Change) { return m.Advance(1, 20) }, Min, None},
+		{func() (abi.EventTime, Change) { return m.Idle(2) }, 10, Advanced},
+		{func() (abi.EventTime, Change) { return m.Advance(2, 5) }, 10, None}, // back, and behind
+		{func() (abi.EventTime, Change) { return m.Advance(0, 30) }, 10, None},
+		{func() (abi.EventTime, Change) { return m.Advance(2, 25) }, 20, Advanced},
+		{func() (abi.EventTime, Change) { return m.Advance(1, 15) }, 20, None}, // a split goes back
+		{func() (abi.EventTime, Change) { return m.Advance(1, Max) }, 25, Advanced},
+		{func() (abi.EventTime, Change) { return m.Idle(0) }, 25, None},
+		{func() (abi.EventTime, Change) { return m.Idle(2) }, 25, Idled}, // nobody left: it stands
+		{func() (abi.EventTime, Change) { return m.Idle(2) }, 25, None},
+		{func() (abi.EventTime, Change) { return m.Advance(2, 20) }, 25, Resumed}, // and holds it
+		{func() (abi.EventTime, Change) { return m.Idle(2) }, 25, Idled},
+		{func() (abi.EventTime, Change) { return m.Advance(2, 26) }, 26, Advanced},
+		{func() (abi.EventTime, Change) { return m.Advance(2, Max) }, 26, Idled}, // 0 is still idle
+		{func() (abi.EventTime, Change) { return m.Advance(0, Max) }, Max, Advanced},
 	} {
-		if got, up := step.do(); got != step.want || up != step.up {
-			t.Fatalf("it is %d (advanced: %v), should be %d (%v)", got, up, step.want, step.up)
+		if got, change := step.do(); got != step.want || change != step.change {
+			t.Fatalf("step %d: it is %d (change %d), should be %d (%d)", i, got, change, step.want, step.change)
 		}
 	}
 }
