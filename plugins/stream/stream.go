@@ -121,12 +121,14 @@ func (r *Reader) Next(ctx context.Context) (*batch.Batch, error) {
 		}
 		n, err := r.fill(ctx, wait)
 		switch {
+		case err == io.EOF || errors.Is(err, ErrRestart):
+			r.ended, r.restart = true, err != io.EOF
+		case err != nil && !errors.Is(err, ctx.Err()):
+			r.failed = err
+		case ctx.Err() != nil && r.rows.Rows() > 0:
+			return r.rows.Finish(), nil
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case errors.Is(err, io.EOF) || errors.Is(err, ErrRestart):
-			r.ended, r.restart = true, errors.Is(err, ErrRestart)
-		case err != nil:
-			r.failed = err
 		case n == 0 && r.rows.Rows() > 0:
 			return r.rows.Finish(), nil
 		}
@@ -192,7 +194,7 @@ func (r *Reader) fill(ctx context.Context, wait time.Duration) (int, error) {
 	if n > 0 || err == nil {
 		return n, nil // an error comes again
 	}
-	if !errors.Is(err, io.EOF) && !errors.Is(err, ErrRestart) {
+	if err != io.EOF && !errors.Is(err, ErrRestart) {
 		err = &operator.Error{Fault: operator.FaultEnvironment, Err: err}
 	}
 	return 0, err

@@ -176,3 +176,68 @@ func TestSizes(t *testing.T) {
 		}
 	}
 }
+
+// cancelling is an input during whose Read, after the first, the wait is given up.
+type cancelling struct {
+	script
+	cancel context.CancelFunc
+	err    error // of that Read, instead of the context's
+}
+
+func (c *cancelling) Read(ctx context.Context, p []byte, wait time.Duration) (int, error) {
+	if n, err := c.script.Read(ctx, p, wait); n > 0 || len(c.pieces) > 0 {
+		return n, err
+	}
+	c.cancel()
+	if err := c.err; err == ErrRestart {
+		c.err = nil
+		return 0, err
+	} else if err != nil {
+		return 0, err
+	}
+	return 0, ctx.Err()
+}
+
+// Whoever stops a job, or takes a split for idle, must not lose what the reader has read.
+func TestReaderThatIsNotToWaitAnyMoreGivesTheRowsAtHand(t *testing.T) {
+	broken := errors.New("broken")
+	for _, c := range []struct {
+		name string
+		err  error
+		then error // after the rows
+	}{
+		{"stopped", nil, context.Canceled},
+		{"broken just then", broken, broken},
+		{"at the end just then", io.EOF, io.EOF},
+		{"replaced just then", ErrRestart, context.Canceled},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			in := &cancelling{script: script{pieces: []any{"a\nb", ""}}, cancel: cancel, err: c.err}
+			opts := Options{Format: raw.New(), Schema: formattest.Schema(t, "v", "string"), Name: "in"}
+			opts.Pool, opts.Bytes, opts.Rows, opts.Now, opts.Wait = &batch.Pool{}, 1000, 3, time.Now, time.Hour
+			r, err := NewReader(in, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := r.Next(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := "a"
+			if c.err == io.EOF || c.err == ErrRestart {
+				want = "ab" // what was cut short is whole
+			}
+			got := ""
+			for row := range b.Rows() {
+				got += b.Columns[0].String(row)
+			}
+			if got != want {
+				t.Errorf("the rows are %q, should be %q", got, want)
+			}
+			if _, err := r.Next(ctx); !errors.Is(err, c.then) {
+				t.Errorf("behind them came %v, should be %v", err, c.then)
+			}
+		})
+	}
+}

@@ -75,9 +75,10 @@ type ReadOptions struct {
 
 // Reader reads one split. One goroutine makes all calls.
 type Reader interface {
-	// Next returns the next rows, with positions, and nil and io.EOF at the end of the split. It
-	// waits until there is a row or ctx is done; with rows at hand it waits no longer than
-	// ReadOptions.Wait for more. The caller owns the batch.
+	// Next returns the next rows, with positions, and nil and io.EOF itself at the end of the split.
+	// It waits until there is a row or ctx is done; with rows at hand it waits no longer than
+	// ReadOptions.Wait for more. When ctx is done it returns the rows at hand, else an error that
+	// is ctx.Err(); another call with another ctx may follow. The caller owns the batch.
 	Next(ctx context.Context) (*batch.Batch, error)
 	// Close stops reading.
 	Close() error
