@@ -47,7 +47,7 @@ pub trait Aggregate: Sized + 'static {
         other: <Self::Accumulator as Value>::Of<'a>,
     );
 
-    /// Emits what comes of an accumulator: a row, or several, or none.
+    /// Emits what comes of an accumulator: one row.
     fn result(&mut self, accumulator: <Self::Accumulator as Value>::Of<'_>, out: &mut Output<Self::Output>);
 }
 

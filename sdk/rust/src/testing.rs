@@ -245,7 +245,10 @@ fn fold_parts<A: Aggregate>(
         merged = emitted_once();
     }
     running.aggregate(2, merged.bytes(), &[]);
-    Ok(Folded { result: emitted_once(), failures, aggregate: PhantomData })
+    let result = emitted_once();
+    let made = Source::new(result.bytes()).rows;
+    assert_eq!(made, 1, "the result of an aggregate is one row, also of a group without values");
+    Ok(Folded { result, failures, aggregate: PhantomData })
 }
 
 /// Makes a message of one accumulator of each in a message.
