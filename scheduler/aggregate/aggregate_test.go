@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -282,5 +283,40 @@ func BenchmarkAdd(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
 		})
+	}
+}
+
+// Sums and means are those of math/big, whichever way they are computed.
+func TestSumsAndMeansAreThoseOfExactArithmetic(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	limits := []int64{0, 1, 1 << 53, abi.DecimalAbsLimit, 1 << 62, math.MaxInt64}
+	for range 20_000 {
+		sum := limits[r.IntN(len(limits))] - r.Int64N(4) + r.Int64N(4)
+		if r.IntN(2) == 0 {
+			sum = -sum
+		}
+		count := 1 + r.Int64N(1+r.Int64N(100))
+		w := wide{hi: uint64(sum >> 63), lo: uint64(sum), count: count}
+		exact := big.NewInt(sum)
+		if got, _ := new(big.Rat).SetFrac(exact, big.NewInt(count)).Float64(); w.count > 0 && math.Abs(w.mean()-got) > 1e-15*math.Abs(got) {
+			t.Fatalf("the mean of %d by %d is %v, should be %v", sum, count, w.mean(), got)
+		}
+		for _, typ := range []abi.Type{abi.Int64, abi.Decimal} {
+			for _, mean := range []bool{false, true} {
+				want := new(big.Int).Set(exact)
+				if mean {
+					// Half away from zero: the whole part of (2*|sum| + count) / (2*count).
+					want.Abs(want).Lsh(want, 1).Add(want, big.NewInt(count)).Quo(want, big.NewInt(2*count))
+					if sum < 0 {
+						want.Neg(want)
+					}
+				}
+				fits := want.IsInt64() && (typ != abi.Decimal || want.CmpAbs(big.NewInt(abi.DecimalAbsLimit)) < 0)
+				got, err := (&intSum{typ: typ, mean: mean}).whole(w)
+				if (err == nil) != fits || err == nil && got != want.Int64() {
+					t.Fatalf("of %d by %d (type %s, mean %v) it is %d (%v), should be %v", sum, count, typ, mean, got, err, want)
+				}
+			}
+		}
 	}
 }

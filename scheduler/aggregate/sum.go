@@ -127,8 +127,7 @@ func (a *intSum) Result(_ context.Context, slots []uint32, out []*batch.ColumnBu
 		case w.count == 0:
 			out[0].AppendNull()
 		case a.mean && a.typ != abi.Decimal:
-			mean, _ := new(big.Float).Quo(new(big.Float).SetInt(w.big()), new(big.Float).SetInt64(w.count)).Float64()
-			out[0].AppendFloat64(mean)
+			out[0].AppendFloat64(w.mean())
 		default:
 			v, err := a.whole(w)
 			if err != nil {
@@ -145,8 +144,33 @@ func (w wide) big() *big.Int {
 	return v.Add(v, new(big.Int).SetUint64(w.lo))
 }
 
+// small returns w where an int64 holds it.
+func (w wide) small() (int64, bool) { return int64(w.lo), w.hi == uint64(int64(w.lo)>>63) }
+
+func (w wide) mean() float64 {
+	const exact = 1 << 53 // a float64 holds every integer up to it
+	if v, ok := w.small(); ok && v <= exact && v >= -exact && w.count <= exact {
+		return float64(v) / float64(w.count)
+	}
+	mean, _ := new(big.Float).Quo(new(big.Float).SetInt(w.big()), new(big.Float).SetInt64(w.count)).Float64()
+	return mean
+}
+
 // whole returns a sum, or the mean of decimals rounded half away from zero to their scale.
 func (a *intSum) whole(w wide) (int64, error) {
+	const safe = 1 << 62 // rounding can't wrap below it
+	if v, ok := w.small(); ok && v < safe && v > -safe && w.count < safe {
+		if a.mean {
+			half := w.count / 2
+			if v < 0 {
+				half = -half
+			}
+			v = (v + half) / w.count
+		}
+		if a.holds(v) {
+			return v, nil
+		}
+	}
 	v := w.big()
 	if a.mean {
 		half := big.NewInt(w.count / 2)
@@ -155,12 +179,16 @@ func (a *intSum) whole(w wide) (int64, error) {
 		}
 		v.Quo(v.Add(v, half), big.NewInt(w.count))
 	}
-	tooLong := a.typ == abi.Decimal && v.IsInt64() && (v.Int64() >= abi.DecimalAbsLimit || v.Int64() <= -abi.DecimalAbsLimit)
-	if !v.IsInt64() || tooLong {
+	if !v.IsInt64() || !a.holds(v.Int64()) {
 		return 0, &operator.Error{Fault: operator.FaultRow, Err: fmt.Errorf(
 			"sum(%s) over %d rows is %s, past what type %s holds; sum a float64 instead", a.name, w.count, v, a.typ)}
 	}
 	return v.Int64(), nil
+}
+
+// holds says whether the type of the result holds a value.
+func (a *intSum) holds(v int64) bool {
+	return a.typ != abi.Decimal || v < abi.DecimalAbsLimit && v > -abi.DecimalAbsLimit
 }
 
 func (a *intSum) Clear(slots []uint32) {
