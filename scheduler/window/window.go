@@ -20,8 +20,13 @@ import (
 
 var _ operator.Operator = (*Tumbling)(nil)
 
-// resultRows is how many results go into one batch.
-const resultRows = 1024
+// A batch of results has at most so many rows, and is sent when it has about so many bytes, which is
+// looked at every few rows: an aggregate may keep much a group.
+const (
+	resultRows  = 1024
+	resultBytes = 256 << 10
+	resultChunk = 128
+)
 
 // Tumbling is the operator of a Spec.
 //
@@ -39,6 +44,7 @@ type Tumbling struct {
 	groups     table.Table // keys are the window's start, 8 bytes, and the encoded key columns
 	rows       []int64     // by slot: rows folded in
 	panes      []*pane
+	spare      []*pane // to use again
 	aggregates []member
 	results    *batch.Builder
 
@@ -48,6 +54,7 @@ type Tumbling struct {
 	onTime  []uint32
 	tooLate []uint32
 	updates []uint32
+	given   []uint32 // slots that have a result
 	folding folding
 	reject  func(row int, reason error) error // folding.reject: making it anew for each batch would allocate
 }
@@ -64,6 +71,9 @@ func (f *folding) reject(row int, reason error) error {
 	f.failed = append(f.failed, uint32(row))
 	return f.out.Fail(f.ctx, f.batch, row, reason)
 }
+
+// spares is how many panes are kept to use again. One that held many groups keeps its memory.
+const spares = 4
 
 // pane is a window that has rows.
 type pane struct {
@@ -314,7 +324,12 @@ func (w *Tumbling) pane(start abi.EventTime) (*pane, int) {
 func (w *Tumbling) ensure(start abi.EventTime) *pane {
 	p, at := w.pane(start)
 	if p == nil {
-		p = &pane{start: start}
+		if last := len(w.spare) - 1; last >= 0 {
+			p, w.spare = w.spare[last], w.spare[:last]
+		} else {
+			p = &pane{}
+		}
+		p.start = start
 		w.panes = slices.Insert(w.panes, at, p)
 	}
 	return p
@@ -345,24 +360,36 @@ func (w *Tumbling) Watermark(ctx context.Context, t abi.EventTime, out operator.
 		for _, slot := range p.slots {
 			w.groups.Remove(slot)
 		}
+		p.slots, p.fired = p.slots[:0], false
 		gone++
 	}
+	w.spare = append(w.spare, w.panes[:min(gone, spares-len(w.spare))]...)
 	w.panes = slices.Delete(w.panes, 0, gone)
 	return nil
 }
 
 // emit sends the results of groups of one window. A group all of whose rows failed has none.
 func (w *Tumbling) emit(ctx context.Context, p *pane, slots []uint32, out operator.Output) error {
-	slots = slices.DeleteFunc(slices.Clone(slots), func(s uint32) bool { return w.rows[s] == 0 })
-	for chunk := range slices.Chunk(slots, resultRows) {
+	w.given = w.given[:0]
+	for _, s := range slots {
+		if w.rows[s] > 0 {
+			w.given = append(w.given, s)
+		}
+	}
+	for chunk := range slices.Chunk(w.given, resultChunk) {
 		if err := w.result(ctx, p, chunk); err != nil {
 			return err
 		}
-		if err := out.Emit(ctx, PortResults, w.results.Finish()); err != nil {
-			return err
+		if w.results.Rows() >= resultRows || w.results.Bytes() >= resultBytes {
+			if err := out.Emit(ctx, PortResults, w.results.Finish()); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	if w.results.Rows() == 0 {
+		return nil
+	}
+	return out.Emit(ctx, PortResults, w.results.Finish())
 }
 
 // result appends the results of groups of one window to w.results.

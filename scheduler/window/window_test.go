@@ -280,3 +280,51 @@ func BenchmarkCountByKey(b *testing.B) {
 		})
 	}
 }
+
+// sizes is an Output that keeps how large what it is given is.
+type sizes struct{ rows, bytes []int }
+
+func (s *sizes) Emit(_ context.Context, _ int, b *batch.Batch) error {
+	s.rows, s.bytes = append(s.rows, b.Rows()), append(s.bytes, b.Bytes())
+	b.Release()
+	return nil
+}
+
+func (s *sizes) Fail(_ context.Context, _ *batch.Batch, _ int, reason error) error { return reason }
+
+func TestLargeResultsComeInSeveralBatches(t *testing.T) {
+	pool, out := &batch.Pool{}, &sizes{}
+	top := []Aggregate{{Name: "top", Call: &aggregate.Call{Function: "top", N: 1000, Columns: []int{1}}}}
+	w := open(t, pool, Spec{Key: []int{0}, Size: time.Hour, Aggregates: top})
+	var in []row
+	for key := range int64(1000) {
+		for value := range int64(100) {
+			in = append(in, row{key, value, 0})
+		}
+	}
+	process(t, w, out, rows(pool, in...))
+	advance(t, w, out, watermark.Max)
+	total := 0
+	for i, n := range out.rows {
+		if total += n; out.bytes[i] > 2*resultBytes {
+			t.Errorf("a batch of %d results has %d bytes", n, out.bytes[i])
+		}
+	}
+	if total != 1000 {
+		t.Errorf("%d results came of 1000", total)
+	}
+	if n := pool.Live(); n != 0 {
+		t.Errorf("%d batches are left", n)
+	}
+}
+
+func TestPanesThatAreUsedAgainHoldNothingOfBefore(t *testing.T) {
+	pool, out := &batch.Pool{}, &recorder{}
+	w := open(t, pool, Spec{Key: []int{0}, Size: 10 * time.Microsecond, Aggregates: sumOf(1)})
+	for i := range int64(20) {
+		at := abi.EventTime(i * 100)
+		process(t, w, out, rows(pool, row{i, 1, at}, row{i, 2, at + 1}, row{i + 1, 3, at + 10}))
+		advance(t, w, out, at+20)
+		out.want(t, fmt.Sprintf("0: %d %d %d 3 @%d", i, at, at+10, at+9), fmt.Sprintf("0: %d %d %d 3 @%d", i+1, at+10, at+20, at+19))
+	}
+}
