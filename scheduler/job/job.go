@@ -4,7 +4,8 @@
 // Package job runs a checked graph from start to end in this process: it makes the tasks, gives
 // each a goroutine, reads the sources, and commits the sinks once every task is done. A job ends
 // in one of three ways: all input was processed and every sink committed; a task failed and every
-// sink was aborted; or it was cancelled, which is like a failure.
+// sink was aborted; or it was cancelled, which is like a failure. Where a sink fails to commit, those
+// before it have committed, and the error says which; those after it are aborted.
 package job
 
 import (
@@ -14,6 +15,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -81,7 +84,7 @@ func New(ctx context.Context, g *graph.Graph, opts Options) (*Job, error) {
 	j := &Job{graph: g, opts: opts, started: opts.Now()}
 	j.stop, j.drain = context.WithCancel(context.Background())
 	if err := (&planner{Job: j}).plan(ctx); err != nil {
-		return nil, errors.Join(err, j.abort())
+		return nil, withAbort(err, j.abort())
 	}
 	return j, nil
 }
@@ -111,7 +114,7 @@ func (j *Job) Run(ctx context.Context) error {
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return errors.Join(err, j.abort())
+		return withAbort(err, j.abort())
 	}
 	return j.commit(ctx)
 }
@@ -121,14 +124,32 @@ func (j *Job) Run(ctx context.Context) error {
 func (j *Job) Stop() { j.drain() }
 
 func (j *Job) commit(ctx context.Context) error {
+	var done []string
 	for len(j.writers) > 0 {
 		w := j.writers[0]
 		j.writers = j.writers[1:]
-		if err := w.Commit(context.WithoutCancel(ctx)); err != nil {
-			return errors.Join(fmt.Errorf("%s: %w", w.node, err), j.abort())
+		err := w.Commit(context.WithoutCancel(ctx))
+		if err == nil {
+			if !slices.Contains(done, w.node) {
+				done = append(done, w.node)
+			}
+			continue
 		}
+		err = fmt.Errorf("%s: %w", w.node, err)
+		if len(done) > 0 {
+			err = fmt.Errorf("%w\n%s had been committed before, in whole or in part", err, strings.Join(done, ", "))
+		}
+		return withAbort(err, j.abort())
 	}
 	return nil
+}
+
+// withAbort adds what went wrong afterwards, too.
+func withAbort(err, abort error) error {
+	if abort == nil {
+		return err
+	}
+	return errors.Join(err, abort)
 }
 
 func (j *Job) abort() error {
