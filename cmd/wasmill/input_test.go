@@ -77,7 +77,6 @@ func TestAPipelineThatIsWrongNamesThePlace(t *testing.T) {
 		"two sinks on one terminal": {
 			generator + "sinks:\n  out: {from: in, stdout: }\n  again: {from: in, stdout: }\n",
 			`again: two sinks write to standard output; let one of them write to a file`,
-
 		},
 	}
 	module := guest(t, "c")

@@ -4,11 +4,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -201,8 +203,10 @@ func fields(in []abi.Field) []fieldJSON {
 	return out
 }
 
-func printReport(w io.Writer, path string, r *wasm.Report) error {
+// printReport writes a report for people.
+func printReport(to io.Writer, path string, r *wasm.Report) error {
 	d := inspection(r)
+	w := &bytes.Buffer{}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	compile := "in the cache"
 	if r.Compiled {
@@ -224,10 +228,11 @@ func printReport(w io.Writer, path string, r *wasm.Report) error {
 	for _, op := range d.Operators {
 		printOperator(w, op)
 	}
-	return nil
+	_, err := to.Write(w.Bytes())
+	return err
 }
 
-func printOperator(w io.Writer, op operatorJSON) {
+func printOperator(w *bytes.Buffer, op operatorJSON) {
 	fmt.Fprintf(w, "\n%s %s", op.Kind, op.Name)
 	if op.Doc != "" {
 		fmt.Fprintf(w, ": %s", op.Doc)
@@ -251,7 +256,7 @@ func printOperator(w io.Writer, op operatorJSON) {
 	}
 }
 
-func printPort(w io.Writer, side string, p portJSON) {
+func printPort(w *bytes.Buffer, side string, p portJSON) {
 	head := side
 	if p.Name != "" {
 		head += " " + p.Name
@@ -273,23 +278,30 @@ func printPort(w io.Writer, side string, p portJSON) {
 	printFields(w, head, p.Columns)
 }
 
-func printFields(w io.Writer, head string, fields []fieldJSON) {
+func printFields(w *bytes.Buffer, head string, fields []fieldJSON) {
 	if len(fields) == 0 {
 		return
 	}
 	fmt.Fprintf(w, "  %s\n", head)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var lines bytes.Buffer
+	t := tabwriter.NewWriter(&lines, 0, 0, 2, ' ', 0)
 	for _, f := range fields {
 		notes := []string{}
 		if f.Required {
 			notes = append(notes, "required")
 		}
-		if f.Default != "" {
+		switch {
+		case f.Default != "" && f.Type == abi.String.String():
+			notes = append(notes, "default "+strconv.Quote(f.Default))
+		case f.Default != "":
 			notes = append(notes, "default "+f.Default)
 		}
 		fmt.Fprintf(t, "    %s\t%s\t%s\t%s\n", f.Name, f.Type, strings.Join(notes, ", "), f.Doc)
 	}
 	t.Flush()
+	for line := range bytes.Lines(lines.Bytes()) {
+		fmt.Fprintf(w, "%s\n", bytes.TrimRight(line, " \n"))
+	}
 }
 
 func orNone(text, none string) string {

@@ -37,6 +37,7 @@ func main() {
 		stdoutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		stderrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		signals:        make(chan os.Signal, 2),
+		exit:           os.Exit,
 	}
 	signal.Notify(app.signals, os.Interrupt, syscall.SIGTERM)
 	// A reader of the output that has had enough, as head does, is an error of the write, not the
@@ -54,7 +55,7 @@ type app struct {
 	stdoutTerminal bool
 	stderrTerminal bool
 	signals        chan os.Signal
-	letKill        func() // makes signals end the process from now on; nil for never
+	exit           func(code int) // ends the process at once
 }
 
 // userError is an error that ends the program with exitUser.

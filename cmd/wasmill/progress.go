@@ -22,6 +22,7 @@ type screen struct {
 	width func() int // its columns at the moment
 	shown bool
 	line  string
+	half  bool // the text above does not end in a newline: the line waits for it
 }
 
 const eraseLine = "\r\x1b[K"
@@ -32,7 +33,9 @@ func (s *screen) show(line string) {
 	defer s.mu.Unlock()
 	if s.live {
 		s.line, s.shown = line, true
-		io.WriteString(s.err, eraseLine+line)
+		if !s.half {
+			io.WriteString(s.err, eraseLine+line)
+		}
 	}
 }
 
@@ -40,10 +43,10 @@ func (s *screen) show(line string) {
 func (s *screen) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.shown {
-		s.line, s.shown = "", false
+	if s.shown && !s.half {
 		io.WriteString(s.err, eraseLine)
 	}
+	s.line, s.shown = "", false
 }
 
 // above returns a writer to w, another view of the same terminal, whose text goes above the line.
@@ -56,14 +59,19 @@ type aboveLine struct {
 
 func (a aboveLine) Write(text []byte) (int, error) {
 	s := a.screen
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.shown {
+	if !s.live {
 		return a.to.Write(text)
 	}
-	io.WriteString(s.err, eraseLine)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shown && !s.half {
+		io.WriteString(s.err, eraseLine)
+	}
 	n, err := a.to.Write(text)
-	if len(text) > 0 && text[len(text)-1] == '\n' {
+	if len(text) > 0 {
+		s.half = text[len(text)-1] != '\n'
+	}
+	if s.shown && !s.half {
 		io.WriteString(s.err, s.line)
 	}
 	return n, err

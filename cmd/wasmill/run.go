@@ -73,7 +73,10 @@ func (a *app) runJob(ctx context.Context, path string, live bool) (*job.Progress
 	defer cancel(nil)
 	screen := &screen{err: a.stderr, live: live, width: a.stderrWidth}
 	stderr := screen.above(a.stderr)
-	out := &printed{to: screen.above(a.stdout)}
+	out := &printed{to: a.stdout}
+	if a.stdoutTerminal {
+		out.to = screen.above(a.stdout)
+	}
 
 	engine, err := a.engine()
 	if err != nil {

@@ -15,15 +15,23 @@ import (
 
 var errInterrupted = errors.New("interrupted")
 
-// killable is how long after an interruption signals are ignored: who presses Ctrl-C twice does not
-// want the temporary files that the first one removes. After that the next one ends the process.
-const killable = time.Second
+// patience is how long after an interruption further signals are ignored: who presses Ctrl-C twice
+// does not want to be left with the temporary files that the first one is about to remove.
+const patience = time.Second
 
+// interrupt cancels, and from then on lets a signal end the process if that does not: a write to a
+// pipe that nobody reads, for one, can't be interrupted.
 func (a *app) interrupt(cancel context.CancelCauseFunc) {
 	cancel(errInterrupted)
-	if a.letKill != nil {
-		time.AfterFunc(killable, a.letKill)
-	}
+	since := time.Now()
+	go func() {
+		for range a.signals {
+			if time.Since(since) > patience {
+				fmt.Fprintln(a.stderr, "wasmill: stopped at once; temporary files may be left, which the next run removes")
+				a.exit(exitFailed)
+			}
+		}
+	}()
 }
 
 // interruptible returns a context that the next signal ends.
