@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -103,20 +103,27 @@ func (a *app) conform(ctx context.Context, m *wasm.Module, asJSON bool) error {
 		if err := a.printJSON(results); err != nil {
 			return err
 		}
-	} else {
-		for _, r := range results {
-			if r.OK {
-				fmt.Fprintf(a.stdout, "ok      %s\n", r.Name)
-			} else {
-				fmt.Fprintf(a.stdout, "FAILED  %s: %s\n", r.Name, r.Error)
-			}
-		}
-		fmt.Fprintf(a.stdout, "%d of %d checks passed\n", len(results)-failed, len(results))
+	} else if err := printChecks(a.stdout, results, failed); err != nil {
+		return err
 	}
 	if failed > 0 {
 		return errReported
 	}
 	return nil
+}
+
+func printChecks(to io.Writer, results []checkResult, failed int) error {
+	w := &bytes.Buffer{}
+	for _, r := range results {
+		if r.OK {
+			fmt.Fprintf(w, "ok      %s\n", r.Name)
+		} else {
+			fmt.Fprintf(w, "FAILED  %s: %s\n", r.Name, r.Error)
+		}
+	}
+	fmt.Fprintf(w, "%d of %d checks passed\n", len(results)-failed, len(results))
+	_, err := to.Write(w.Bytes())
+	return err
 }
 
 // The JSON of `wasmill inspect --json`.
@@ -207,19 +214,19 @@ func fields(in []abi.Field) []fieldJSON {
 func printReport(to io.Writer, path string, r *wasm.Report) error {
 	d := inspection(r)
 	w := &bytes.Buffer{}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	compile := "in the cache"
 	if r.Compiled {
 		compile = r.CompileTime.Round(time.Millisecond).String()
 	}
-	fmt.Fprintf(t, "module\t%s\n", path)
-	fmt.Fprintf(t, "digest\t%s\n", d.Digest)
-	fmt.Fprintf(t, "contract\tversion %d, %s\n", d.ABI, orNone(d.SDK, "unknown SDK"))
-	fmt.Fprintf(t, "size\t%s bytes, %s functions\n", count(int64(d.Bytes)), count(int64(d.Functions)))
-	fmt.Fprintf(t, "memory\tfrom %s to %s bytes\n", count(d.Memory.LeastBytes), count(d.Memory.MostBytes))
-	fmt.Fprintf(t, "compiled\t%s\n", compile)
-	if err := t.Flush(); err != nil {
-		return err
+	for _, line := range [][2]string{
+		{"module", path},
+		{"digest", d.Digest},
+		{"contract", fmt.Sprintf("version %d, %s", d.ABI, orNone(d.SDK, "unknown SDK"))},
+		{"size", fmt.Sprintf("%s bytes, %s functions", count(int64(d.Bytes)), count(int64(d.Functions)))},
+		{"memory", fmt.Sprintf("from %s to %s bytes", count(d.Memory.LeastBytes), count(d.Memory.MostBytes))},
+		{"compiled", compile},
+	} {
+		fmt.Fprintf(w, "%-10s%s\n", line[0], line[1])
 	}
 	fmt.Fprintf(w, "\nimports\n")
 	for _, i := range d.Imports {
@@ -283,9 +290,9 @@ func printFields(w *bytes.Buffer, head string, fields []fieldJSON) {
 		return
 	}
 	fmt.Fprintf(w, "  %s\n", head)
-	var lines bytes.Buffer
-	t := tabwriter.NewWriter(&lines, 0, 0, 2, ' ', 0)
-	for _, f := range fields {
+	lines := make([][3]string, len(fields))
+	var widths [3]int
+	for i, f := range fields {
 		notes := []string{}
 		if f.Required {
 			notes = append(notes, "required")
@@ -296,11 +303,14 @@ func printFields(w *bytes.Buffer, head string, fields []fieldJSON) {
 		case f.Default != "":
 			notes = append(notes, "default "+f.Default)
 		}
-		fmt.Fprintf(t, "    %s\t%s\t%s\t%s\n", f.Name, f.Type, strings.Join(notes, ", "), f.Doc)
+		lines[i] = [3]string{f.Name, f.Type, strings.Join(notes, ", ")}
+		for j, text := range lines[i] {
+			widths[j] = max(widths[j], utf8.RuneCountInString(text))
+		}
 	}
-	t.Flush()
-	for line := range bytes.Lines(lines.Bytes()) {
-		fmt.Fprintf(w, "%s\n", bytes.TrimRight(line, " \n"))
+	for i, l := range lines {
+		line := fmt.Sprintf("    %-*s  %-*s  %-*s  %s", widths[0], l[0], widths[1], l[1], widths[2], l[2], fields[i].Doc)
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
 }
 

@@ -78,7 +78,7 @@ func (a *app) main(ctx context.Context, args []string) int {
 		return exitDone // whoever reads standard output has enough
 	}
 	if !errors.Is(err, errReported) {
-		fmt.Fprintln(a.stderr, "wasmill:", err)
+		say(a.stderr, "wasmill: %v\n", err)
 	}
 	var of *operator.Error
 	if errors.As(err, new(userError)) || errors.As(err, &of) && of.Fault == operator.FaultConfig {
@@ -149,3 +149,6 @@ func exactly(n int, what string) cobra.PositionalArgs {
 		return userError{fmt.Errorf("%s takes %s, not %d arguments; see: %s --help", cmd.CommandPath(), what, len(args), cmd.CommandPath())}
 	}
 }
+
+// say writes to a person. Where that fails, nobody is left to be told.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }

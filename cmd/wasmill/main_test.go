@@ -6,6 +6,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -115,6 +116,15 @@ func content(t testing.TB, path string) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+func closeAll(t testing.TB, closers ...io.Closer) {
+	t.Helper()
+	for _, c := range closers {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // guest returns the bytes of a language's module with the operators of abi/conformance.

@@ -112,7 +112,7 @@ func headed(t *testing.T, args ...string) (first string, r result) {
 	if err != nil {
 		t.Error(err)
 	}
-	out.Close()
+	closeAll(t, out)
 	return first, p.end(t)
 }
 
@@ -143,7 +143,7 @@ func TestAFullDeviceAtStandardOutputIsAFailure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer full.Close()
+	defer closeAll(t, full)
 	tests := map[string]string{
 		"run p.yaml":     "out: writing standard output: write /dev/stdout: no space left on device",
 		"check p.yaml":   "write /dev/stdout: no space left on device",
@@ -293,8 +293,7 @@ func TestAJobThatCantStopIsEndedByTheThirdCtrlC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer out.Close()
-	defer unread.Close()
+	defer closeAll(t, out, unread)
 	p.Stdout = unread
 	p.start(t)
 	if _, err := io.ReadFull(out, make([]byte, 1)); err != nil {

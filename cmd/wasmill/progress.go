@@ -34,7 +34,7 @@ func (s *screen) show(line string) {
 	if s.live {
 		s.line, s.shown = line, true
 		if !s.half {
-			io.WriteString(s.err, eraseLine+line)
+			say(s.err, "%s", eraseLine+line)
 		}
 	}
 }
@@ -44,7 +44,7 @@ func (s *screen) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.shown && !s.half {
-		io.WriteString(s.err, eraseLine)
+		say(s.err, "%s", eraseLine)
 	}
 	s.line, s.shown = "", false
 }
@@ -65,14 +65,14 @@ func (a aboveLine) Write(text []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.shown && !s.half {
-		io.WriteString(s.err, eraseLine)
+		say(s.err, "%s", eraseLine)
 	}
 	n, err := a.to.Write(text)
 	if len(text) > 0 {
 		s.half = text[len(text)-1] != '\n'
 	}
 	if s.shown && !s.half {
-		io.WriteString(s.err, s.line)
+		say(s.err, "%s", s.line)
 	}
 	return n, err
 }

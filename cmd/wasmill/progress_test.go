@@ -5,7 +5,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -43,22 +42,22 @@ func TestTextGoesAboveTheLineThatIsRewritten(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
 	}
-	fmt.Fprintln(out, "before")
+	say(out, "before\n")
 	step("before the line", "before", "")
 	s.show("1 row")
 	s.show("2 rows")
 	step("rewritten", "before", "2 rows")
-	fmt.Fprintln(out, "a")
-	fmt.Fprint(out, "b\nc\n")
+	say(out, "a\n")
+	say(out, "b\nc\n")
 	step("text", "before", "a", "b", "c", "2 rows")
-	fmt.Fprint(out, "half")
+	say(out, "half")
 	step("half a line", "before", "a", "b", "c", "half")
-	fmt.Fprint(out, " done\n")
+	say(out, " done\n")
 	s.show("3 rows")
 	step("the other half", "before", "a", "b", "c", "half done", "3 rows")
 	s.clear()
 	s.clear()
-	fmt.Fprintln(out, "after")
+	say(out, "after\n")
 	step("cleared", "before", "a", "b", "c", "half done", "after", "")
 }
 
@@ -66,7 +65,7 @@ func TestWithoutATerminalThereIsNoLine(t *testing.T) {
 	var err, out bytes.Buffer
 	s := &screen{err: &err}
 	s.show("1 row")
-	fmt.Fprintln(s.above(&out), "a")
+	say(s.above(&out), "a\n")
 	s.clear()
 	if err.String() != "" || out.String() != "a\n" {
 		t.Errorf("err %q, out %q", err.String(), out.String())

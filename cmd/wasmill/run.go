@@ -62,7 +62,7 @@ func (a *app) run(ctx context.Context, path string, asJSON bool) error {
 		enc.SetEscapeHTML(false)
 		_ = enc.Encode(r)
 	case err == nil && a.stderrTerminal:
-		fmt.Fprintln(a.stderr, summary(*progress))
+		say(a.stderr, "%s\n", summary(*progress))
 	}
 	return err
 }

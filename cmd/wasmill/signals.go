@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -27,7 +26,7 @@ func (a *app) interrupt(cancel context.CancelCauseFunc) {
 	go func() {
 		for range a.signals {
 			if time.Since(since) > patience {
-				fmt.Fprintln(a.stderr, "wasmill: stopped at once; temporary files may be left, which the next run removes")
+				say(a.stderr, "wasmill: stopped at once; temporary files may be left, which the next run removes\n")
 				a.exit(exitFailed)
 			}
 		}
@@ -70,7 +69,7 @@ func (a *app) obey(ctx context.Context, cancel context.CancelCauseFunc, started 
 				a.interrupt(cancel)
 				return
 			}
-			fmt.Fprintln(stderr, "wasmill: stopping; processing what has been read. Ctrl-C again aborts.")
+			say(stderr, "wasmill: stopping; processing what has been read. Ctrl-C again aborts.\n")
 			drains.Stop()
 			drains = nil
 		}

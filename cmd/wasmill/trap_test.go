@@ -61,16 +61,15 @@ func TestAFailureAfterRowsWerePrintedSaysThatTheyAreNotAll(t *testing.T) {
 	in, typing := io.Pipe()
 	out, printing := io.Pipe()
 	go func() {
-		io.WriteString(typing, "{\"n\":1}\n")
-		io.ReadFull(out, make([]byte, len("{\"n\":1}\n")))
-		io.WriteString(typing, "nonsense\n")
-		io.Copy(io.Discard, out)
+		say(typing, "{\"n\":1}\n")
+		_, _ = io.ReadFull(out, make([]byte, len("{\"n\":1}\n")))
+		say(typing, "nonsense\n")
+		_, _ = io.Copy(io.Discard, out)
 	}()
 	var stderr bytes.Buffer
 	a := &app{stdin: in, stdout: printing, stderr: &stderr}
 	code := a.main(t.Context(), []string{"run", "p.yaml"})
 	want(t, result{code, "", stderr.String()}, exitFailed, "", "wasmill: in: stdin record 2: bad JSON at byte 1: \"n\" where a value belongs\n"+
 		"the rows that were printed before are not the whole result\n")
-	typing.Close()
-	printing.Close()
+	closeAll(t, typing, printing)
 }

@@ -40,7 +40,11 @@ func TestANamedPipeIsReadAndItsWaitingEndsWithTheContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close()
+	defer func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	if _, err := w.WriteString("{\"a\":1}\n"); err != nil {
 		t.Fatal(err)
 	}
