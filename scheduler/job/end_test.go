@@ -89,6 +89,13 @@ func TestSinkThatCannotBeOpenedAbortsThoseThatWere(t *testing.T) {
 	}
 }
 
+func TestDeadLettersNeedAFormat(t *testing.T) {
+	p := newPipeline(t, &eventSource{}, 1, 1, window.Spec{Size: time.Second, Aggregates: countAndSum()}, 0)
+	if _, err := New(t.Context(), p.graph, Options{}); err == nil || !strings.Contains(err.Error(), "events has dead letters") {
+		t.Errorf("got %v", err)
+	}
+}
+
 type closedSink struct{ why error }
 
 func (s closedSink) Open(context.Context, int, int) (operator.Writer, error) { return nil, s.why }

@@ -43,6 +43,9 @@ func (p *planner) plan(ctx context.Context) error {
 	p.byNode = map[*graph.Node]*chain{}
 	p.members = map[*graph.Node][]*task.Node{}
 	for _, n := range p.graph.Nodes {
+		if n.OnError == operator.PolicyDeadLetter && p.opts.Rows == nil {
+			return fmt.Errorf("job: %s has dead letters, and Options.Rows does not say how a row is written into one", n.Name)
+		}
 		p.place(n)
 	}
 	for _, c := range p.chains {

@@ -60,12 +60,12 @@ func (f *Failures) fail(position func() string, text func() (string, error), rea
 		return f.letter(position(), row, reason), nil
 	}
 	var user *operator.Error
-	if !errors.As(reason, &user) {
-		user = &operator.Error{Fault: operator.FaultRow, Err: reason}
+	whole := &operator.Error{Fault: operator.FaultRow, Err: reason}
+	if errors.As(reason, &user) {
+		whole = about(reason, user)
 	}
-	whole := *user
 	whole.Node, whole.Position = f.Node, position()
-	return nil, &whole
+	return nil, whole
 }
 
 func (f *Failures) letter(position, row string, reason error) *batch.Batch {

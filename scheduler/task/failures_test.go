@@ -92,6 +92,7 @@ func TestRowThatFailsIsWhatItsNodesPolicySays(t *testing.T) {
 		{name: "fail", row: 1, positions: true, reason: plain, wrong: "node: line 1: it is odd", fault: operator.FaultRow},
 		{name: "fail, nobody knows where", row: 1, reason: plain, wrong: "node: it is odd", fault: operator.FaultRow},
 		{name: "fail by the module's fault", row: 1, positions: true, reason: trap, wrong: "node: line 1: trap\nat f", fault: operator.FaultModule},
+		{name: "fail with more to say", row: 1, positions: true, reason: fmt.Errorf("column %q: %w", "n", trap), wrong: "node: line 1: column \"n\": trap\nat f", fault: operator.FaultModule},
 		{name: "drop", policy: operator.PolicyDrop, row: 1, positions: true, reason: plain},
 		{name: "letter", policy: operator.PolicyDeadLetter, row: 1, positions: true, reason: plain, letter: "node|line 1|it is odd|n=1|"},
 		{name: "letter, nobody knows where", policy: operator.PolicyDeadLetter, row: 1, reason: plain, letter: "node|<null>|it is odd|n=1|"},

@@ -71,18 +71,29 @@ func named(ctx context.Context, node string, err error) error {
 	if cause := context.Cause(ctx); cause != nil && (errors.Is(err, cause) || errors.Is(err, ctx.Err())) {
 		return cause
 	}
-	var user *operator.Error
-	if errors.As(err, &user) {
-		if user.Node == "" {
-			user.Node = node
-		}
-		return err
-	}
 	var known *blamed
-	if errors.As(err, &known) {
+	var user *operator.Error
+	switch {
+	case errors.As(err, &known):
+		return err
+	case !errors.As(err, &user):
+		return &blamed{node, err}
+	case user.Node != "":
 		return err
 	}
-	return &blamed{node, err}
+	whole := about(err, user)
+	whole.Node = node
+	return whole
+}
+
+// about returns a copy of an error, or an error that says all that it says, to add to. Others may
+// have the same one at the same time. user is what errors.As finds in err.
+func about(err error, user *operator.Error) *operator.Error {
+	if err == error(user) {
+		whole := *user
+		return &whole
+	}
+	return &operator.Error{Fault: user.Fault, Err: err}
 }
 
 // process takes over a reference to b.

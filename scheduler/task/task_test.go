@@ -316,6 +316,7 @@ func TestErrorNamesTheNodeInWhichItCameUpOnce(t *testing.T) {
 		{"the last of a chain", []*Node{operatorNode("one", &pass{}), operatorNode("two", &pass{}), sinkNode(&recorder{failing: full})}, "sink: disk full"},
 		{"in the middle", []*Node{operatorNode("one", &pass{}), operatorNode("two", &pass{failing: full}), sinkNode(&recorder{})}, "two: disk full"},
 		{"one with a fault", []*Node{operatorNode("one", &pass{}), operatorNode("two", &pass{failing: &operator.Error{Fault: operator.FaultModule, Err: full}})}, "two: disk full"},
+		{"one with a fault and more to say", []*Node{operatorNode("one", &pass{}), operatorNode("two", &pass{failing: fmt.Errorf("row 3: %w", &operator.Error{Fault: operator.FaultModule, Err: full})})}, "two: row 3: disk full"},
 		{"at the end", []*Node{operatorNode("one", &pass{}), operatorNode("two", &pass{closing: full})}, "two: disk full"},
 		{"twice", []*Node{operatorNode("one", &pass{closing: full}), operatorNode("two", &pass{failing: full})}, "two: disk full\none: disk full"},
 	} {
@@ -329,6 +330,16 @@ func TestErrorNamesTheNodeInWhichItCameUpOnce(t *testing.T) {
 	}
 	if n := pool.Live(); n != 0 {
 		t.Errorf("%d batches are left", n)
+	}
+}
+
+// A plugin may return the same error to all its subtasks.
+func TestErrorThatSeveralNodesShareStaysAsItIs(t *testing.T) {
+	shared := &operator.Error{Fault: operator.FaultEnvironment, Err: errors.New("no broker")}
+	for _, node := range []string{"one", "two"} {
+		if err := named(t.Context(), node, shared); err.Error() != node+": no broker" {
+			t.Errorf("the error of %s is %q", node, err)
+		}
 	}
 }
 
