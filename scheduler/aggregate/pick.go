@@ -87,7 +87,8 @@ func (s *slab) set(slot uint32, value []byte) {
 		s.data = append(s.data, value...)
 	}
 	p.used = uint32(copy(s.data[p.at:p.at+int64(p.capacity)], value))
-	if s.garbage > 4096 && 2*s.garbage > len(s.data) {
+	// compact looks at all spans: there is a byte of garbage for each.
+	if s.garbage > max(4096, len(s.spans)) && 2*s.garbage > len(s.data) {
 		s.compact()
 	}
 }

@@ -109,7 +109,8 @@ func (t *Table) Remove(n uint32) {
 	*e = entry{at: -1}
 	t.free = append(t.free, n)
 	t.live--
-	if t.garbage > 4096 && 2*t.garbage > len(t.keys) {
+	// compact looks at all entries: there is a byte of garbage for each.
+	if t.garbage > max(4096, len(t.entries)) && 2*t.garbage > len(t.keys) {
 		t.compact()
 	}
 }

@@ -66,3 +66,37 @@ func BenchmarkPutKnownKey(b *testing.B) {
 		})
 	}
 }
+
+// After a burst the numbers stay many and the keys few. Compacting looks at all numbers: it must
+// not come with every few keys that are removed.
+func TestChurnAfterABurstCompactsSeldom(t *testing.T) {
+	var table Table
+	put := func(i int) uint32 {
+		key := fmt.Appendf(nil, "%020d", i)
+		n, _ := table.Put(key, Hash(key))
+		return n
+	}
+	const burst = 100_000
+	var all []uint32
+	for i := range burst {
+		all = append(all, put(i))
+	}
+	for _, n := range all {
+		table.Remove(n)
+	}
+	compacted := 0
+	for i := range burst / 5 {
+		n := put(i)
+		before := len(table.keys)
+		table.Remove(n)
+		if len(table.keys) < before {
+			compacted++
+		}
+	}
+	if most := burst / 5 * 20 / burst; compacted > most {
+		t.Errorf("removing %d keys of 20 bytes compacted %d times, should be at most %d", burst/5, compacted, most)
+	}
+	if len(table.keys) > 2*burst {
+		t.Errorf("%d bytes are kept for no key", len(table.keys))
+	}
+}
