@@ -152,12 +152,12 @@ func TestJobLeavesNothingBehind(t *testing.T) {
 
 // What reaches the sinks does not depend on which nodes share a task, nor on how long rows wait.
 func TestChainingLatencyAndBatchSizeDoNotChangeTheResult(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(2) {
 		r := rand.New(rand.NewPCG(seed, 11))
 		events := randomEvents(r, 1+r.IntN(4), 10_000)
 		want := naive(events, 1_000_000)
 		for _, step := range []graph.Partition{graph.Forward, graph.Rebalance, graph.Hash} { // Forward is chained
-			for _, latency := range []time.Duration{0, time.Microsecond, time.Millisecond, time.Hour} {
+			for _, latency := range []time.Duration{0, time.Millisecond, time.Hour} {
 				for _, rows := range []int{1, 64, 65_536} {
 					for _, parallelism := range []int{1, 3} {
 						pool := &batch.Pool{}
