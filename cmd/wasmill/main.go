@@ -18,8 +18,8 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"github.com/wasmill/wasmill/plugins/nearest"
 	"github.com/wasmill/wasmill/runtime/wasm"
+	"github.com/wasmill/wasmill/scheduler/nearest"
 	"github.com/wasmill/wasmill/scheduler/operator"
 )
 
@@ -126,7 +126,7 @@ func subcommand(cmd *cobra.Command, args []string) error {
 			names = append(names, c.Name())
 		}
 	}
-	return userError{fmt.Errorf("%s has no command %q%s", cmd.CommandPath(), args[0], nearest.Hint(args[0], names))}
+	return userError{fmt.Errorf("%s has no command %q; %s", cmd.CommandPath(), args[0], nearest.Hint(args[0], names))}
 }
 
 // flagHint is the end of a message about an unknown flag.
@@ -137,7 +137,7 @@ func flagHint(cmd *cobra.Command, err error) string {
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
-	return nearest.Hint("--"+unknown.GetSpecifiedName(), names)
+	return "; " + nearest.Hint("--"+unknown.GetSpecifiedName(), names)
 }
 
 // exactly is cobra's check of the number of arguments, as a user's error that says what they are.

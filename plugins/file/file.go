@@ -26,7 +26,7 @@ import (
 	"github.com/wasmill/wasmill/plugins/format/csv"
 	"github.com/wasmill/wasmill/plugins/format/json"
 	"github.com/wasmill/wasmill/plugins/format/raw"
-	"github.com/wasmill/wasmill/plugins/nearest"
+	"github.com/wasmill/wasmill/scheduler/nearest"
 	"github.com/wasmill/wasmill/scheduler/operator"
 )
 
@@ -65,7 +65,7 @@ func checkCompression(option string) error {
 	case auto, none, gzip, zstd:
 		return nil
 	}
-	return fmt.Errorf("compression: %q is unknown%s", option, nearest.Hint(option, []string{auto, none, gzip, zstd}))
+	return fmt.Errorf("compression: %q is unknown; %s", option, nearest.Hint(option, []string{auto, none, gzip, zstd}))
 }
 
 // formatOf returns the format that a file's name says, where the pipeline names none.
@@ -101,7 +101,7 @@ func missing(path string, err error) error {
 			names = append(names, e.Name())
 		}
 	}
-	return fmt.Errorf("there is no file %s%s", path, nearest.Hint(name, names))
+	return fmt.Errorf("there is no file %s; %s", path, nearest.Hint(name, names))
 }
 
 func environment(err error) error {

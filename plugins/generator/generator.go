@@ -16,7 +16,7 @@ import (
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
-	"github.com/wasmill/wasmill/plugins/nearest"
+	"github.com/wasmill/wasmill/scheduler/nearest"
 	"github.com/wasmill/wasmill/scheduler/operator"
 )
 
@@ -73,7 +73,7 @@ func (s *source) agree(declared *abi.Schema) error {
 		f := &declared.Fields[i]
 		at := s.schema.Index(f.Name)
 		if at < 0 {
-			return fmt.Errorf("the schema declares column %q, which the generator does not make%s", f.Name, nearest.Hint(f.Name, s.schema.Names()))
+			return fmt.Errorf("the schema declares column %q, which the generator does not make; %s", f.Name, nearest.Hint(f.Name, s.schema.Names()))
 		}
 		if made := &s.schema.Fields[at]; !made.SameType(f) {
 			return fmt.Errorf("the schema declares column %q as %s, and the generator makes it as %s", f.Name, f.TypeString(), made.TypeString())

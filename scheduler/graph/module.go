@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/wasmill/wasmill/abi/describe"
+	"github.com/wasmill/wasmill/scheduler/nearest"
 	"github.com/wasmill/wasmill/scheduler/operator"
 )
 
@@ -53,7 +54,7 @@ func (c *checker) guest(w *Wasm, where place, kind describe.Kind) *guest {
 	case c.wrong(where.under("operator")):
 		return nil
 	case len(ops) != 1:
-		c.report(where.under("operator"), "add operator: NAME; there are "+enumerate(names), "%s has %d operators", clip(w.Path), len(ops))
+		c.report(where.under("operator"), "add operator: NAME; there are "+nearest.List(names), "%s has %d operators", clip(w.Path), len(ops))
 		return nil
 	default:
 		g.op = &ops[0]
@@ -138,7 +139,7 @@ func (c *checker) columnHint(name, field string, in *stream) string {
 	case meant != "":
 		return fmt.Sprintf("if %q is meant, write columns: {%s: %s}", meant, field, meant)
 	}
-	return fmt.Sprintf("write columns: {%s: COLUMN}; there are %s", field, enumerate(in.schema.Names()))
+	return fmt.Sprintf("write columns: {%s: COLUMN}; there are %s", field, nearest.List(in.schema.Names()))
 }
 
 // operator checks an operator.

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
+	"github.com/wasmill/wasmill/scheduler/nearest"
 )
 
 // Problem is one fault of a pipeline.
@@ -178,37 +178,22 @@ func (r *reporter) sorted() Problems {
 // didYouMean returns the hint at an unknown name: the nearest of the known ones, or else the first
 // few of them.
 func (r *reporter) didYouMean(name string, known []string) string {
-	switch best := r.nearest(name, known); {
-	case best != "":
-		return fmt.Sprintf("did you mean %q?", best)
-	case len(known) == 0:
-		return "there is none"
+	if r.tired(known) {
+		return "there are " + nearest.List(known)
 	}
-	return "there are " + enumerate(known)
-}
-
-// enumerate names the first few of many names.
-func enumerate(names []string) string {
-	const shown = 8
-	if len(names) > shown {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
-	}
-	return strings.Join(names, ", ")
+	return nearest.Hint(name, known)
 }
 
 // nearest returns the known name that somebody may have meant, "" where there is none like it.
 func (r *reporter) nearest(name string, known []string) string {
-	if r.compared += len(known); r.compared > maxCompared {
+	if r.tired(known) {
 		return ""
 	}
-	best, distance := "", max(len(name)/2, 2)+1
-	for _, k := range known {
-		if len(k)-len(name) >= distance || len(name)-len(k) >= distance {
-			continue
-		}
-		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(k)); d < distance {
-			best, distance = k, d
-		}
-	}
-	return best
+	return nearest.Name(name, known)
+}
+
+// tired says whether enough names have been compared for one file.
+func (r *reporter) tired(known []string) bool {
+	r.compared += len(known)
+	return r.compared > maxCompared
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
 	"github.com/wasmill/wasmill/plugins/format/literal"
-	"github.com/wasmill/wasmill/plugins/nearest"
+	"github.com/wasmill/wasmill/scheduler/nearest"
 	"github.com/wasmill/wasmill/scheduler/operator"
 )
 
@@ -134,7 +134,7 @@ func (d *decoder) header() error {
 	for c, ok := range found {
 		if !ok {
 			name := d.schema.Fields[c].Name
-			return fmt.Errorf("line %d: the header has no column %q%s", d.line, name, nearest.Hint(name, names))
+			return fmt.Errorf("line %d: the header has no column %q; %s", d.line, name, nearest.Hint(name, names))
 		}
 	}
 	return nil
