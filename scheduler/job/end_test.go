@@ -49,7 +49,12 @@ type stubbornWriter struct {
 	failing error
 }
 
-func (w *stubbornWriter) Commit(context.Context) error { return w.failing }
+func (w *stubbornWriter) Commit(context.Context) error {
+	if w.failing == nil {
+		panic("off by one")
+	}
+	return w.failing
+}
 
 func TestSinkThatFailsToCommitAbortsThoseAfterItAndNamesThoseBefore(t *testing.T) {
 	full := errors.New("disk full")
@@ -72,6 +77,22 @@ func TestSinkThatFailsToCommitAbortsThoseAfterItAndNamesThoseBefore(t *testing.T
 	if len(first.committed) != 1 || first.aborted != 0 || middle.aborted != 0 || len(last.committed) != 0 || last.aborted != 1 {
 		t.Errorf("the first sink has %d rows and %d aborts, the second %d aborts, the last %d rows and %d aborts",
 			len(first.committed), first.aborted, middle.aborted, len(last.committed), last.aborted)
+	}
+}
+
+func TestSinkThatPanicsAtItsCommitEndsTheJobAndNotTheProcess(t *testing.T) {
+	src := sourceNode("events", &eventSource{splits: [][]event{{{"a", 1, 1}}}}, 1)
+	last := &rowSink{}
+	g := &graph.Graph{Nodes: []*graph.Node{src,
+		{Name: "broken", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: src}}, Sink: &stubborn{}},
+		{Name: "last", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: src}}, Sink: last},
+	}, Options: graph.Options{BatchRows: 10, Latency: time.Millisecond}}
+	j, err := New(t.Context(), g, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Run(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "broken: this is a bug in wasmill: off by one\n") || last.aborted != 1 {
+		t.Errorf("the job ended with %v, and the last sink was aborted %d times", err, last.aborted)
 	}
 }
 

@@ -128,18 +128,27 @@ func (j *Job) commit(ctx context.Context) error {
 	for len(j.writers) > 0 {
 		w := j.writers[0]
 		j.writers = j.writers[1:]
-		err := w.Commit(context.WithoutCancel(ctx))
+		err := w.end(func() error { return w.Commit(context.WithoutCancel(ctx)) })
 		if err == nil {
 			if !slices.Contains(done, w.node) {
 				done = append(done, w.node)
 			}
 			continue
 		}
-		err = fmt.Errorf("%s: %w", w.node, err)
 		if len(done) > 0 {
 			err = fmt.Errorf("%w\n%s had been committed before, in whole or in part", err, strings.Join(done, ", "))
 		}
 		return withAbort(err, j.abort())
+	}
+	return nil
+}
+
+// end commits or aborts, and names the node in an error. A panic is one: the other sinks must still
+// be aborted, and other jobs go on.
+func (w writer) end(how func() error) (err error) {
+	defer task.Recovered(w.node, debug.Stack, &err)
+	if err := how(); err != nil {
+		return fmt.Errorf("%s: %w", w.node, err)
 	}
 	return nil
 }
@@ -155,9 +164,7 @@ func withAbort(err, abort error) error {
 func (j *Job) abort() error {
 	var errs []error
 	for _, w := range j.writers {
-		if err := w.Abort(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", w.node, err))
-		}
+		errs = append(errs, w.end(w.Abort))
 	}
 	j.writers = nil
 	return errors.Join(errs...)

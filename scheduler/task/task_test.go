@@ -333,6 +333,33 @@ func TestErrorNamesTheNodeInWhichItCameUpOnce(t *testing.T) {
 	}
 }
 
+func TestBatchIsReleasedByAllWhoReadItWhicheverFails(t *testing.T) {
+	for failing := range 4 { // 3: none
+		pool := &batch.Pool{}
+		source := newNode("source")
+		to := exchange.NewInbox(1)
+		for i := range 3 {
+			sink := sinkNode(&recorder{})
+			if i == failing {
+				sink.Writer = &recorder{failing: errors.New("disk full")}
+			}
+			source.Ports[0] = append(source.Ports[0], Link{Next: sink})
+		}
+		source.Ports[0] = append(source.Ports[0], Link{Edge: &exchange.Direct{Targets: []exchange.Target{{Inbox: to}, {Inbox: to}}, Broadcast: true}})
+		err := source.Emit(t.Context(), 0, rows(pool, row{n: 1}))
+		if (err == nil) != (failing == 3) {
+			t.Fatalf("got %v", err)
+		}
+		if want := int64(failing / 3); pool.Live() != want {
+			t.Errorf("with sink %d failing, %d batches are held, should be %d", failing, pool.Live(), want)
+		}
+		to.Drain()
+		if pool.Live() != 0 {
+			t.Errorf("with sink %d failing, %d batches are left", failing, pool.Live())
+		}
+	}
+}
+
 // A plugin may return the same error to all its subtasks.
 func TestErrorThatSeveralNodesShareStaysAsItIs(t *testing.T) {
 	shared := &operator.Error{Fault: operator.FaultEnvironment, Err: errors.New("no broker")}
