@@ -62,7 +62,7 @@ func (m *module) open(ctx context.Context, number int, config rows.Row) (*sessio
 	}
 	op := &m.description.Operators[number]
 	if err := g.Open(ctx, number, configMessage(&m.pool, op.Config, config)); err != nil {
-		g.Close(ctx) // after an error there is nothing more to learn
+		_ = g.Close(ctx) // after an error there is nothing more to learn
 		return nil, err
 	}
 	return &session{pool: &m.pool, guest: g, op: op}, nil

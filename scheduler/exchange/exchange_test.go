@@ -81,8 +81,8 @@ func TestFullChannelHoldsItsSenderBackUntilItIsReadOrCancelled(t *testing.T) {
 		}
 	}()
 	select {
-	case <-done:
-		t.Fatal("the sender ended")
+	case err := <-done:
+		t.Fatal("the sender ended:", err)
 	case <-time.After(20 * time.Millisecond):
 	}
 	if err := in.Put(t.Context(), 1, Element{Kind: End}); err != nil {

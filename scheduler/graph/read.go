@@ -36,7 +36,7 @@ func Read(path string) ([]byte, Problems) {
 	if err != nil {
 		return fail("", "%v", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
 	if err != nil {
 		return fail("", "%v", err)

@@ -57,7 +57,9 @@ func (s *eventSource) Splits(context.Context) ([]operator.Split, error) {
 
 func (s *eventSource) Read(_ context.Context, split operator.Split, opts operator.ReadOptions) (operator.Reader, error) {
 	var i int
-	fmt.Sscanf(split.Name, "split-%d", &i)
+	if _, err := fmt.Sscanf(split.Name, "split-%d", &i); err != nil {
+		return nil, err
+	}
 	return &eventReader{source: s, rows: s.splits[i], opts: opts, builder: opts.Pool.NewBuilder(s.Schema())}, nil
 }
 

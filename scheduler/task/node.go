@@ -214,14 +214,16 @@ func (n *Node) deadline(latency time.Duration) time.Time {
 	if !n.written.IsZero() {
 		first = n.written.Add(latency)
 	}
-	n.links(func(l Link) error {
-		if l.Edge != nil {
+	for _, port := range n.Ports {
+		for _, l := range port {
+			if l.Edge == nil {
+				continue
+			}
 			if d := l.Edge.Deadline(); !d.IsZero() && (first.IsZero() || d.Before(first)) {
 				first = d
 			}
 		}
-		return nil
-	})
+	}
 	return first
 }
 

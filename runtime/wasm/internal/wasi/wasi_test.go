@@ -4,6 +4,7 @@
 package wasi
 
 import (
+	"context"
 	"slices"
 	"testing"
 
@@ -17,7 +18,11 @@ import (
 
 func TestFunctionsAreThoseOfPreview1(t *testing.T) {
 	r := wazero.NewRuntime(t.Context())
-	defer r.Close(t.Context())
+	defer func() {
+		if err := r.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
 	theirs, err := wasi_snapshot_preview1.NewBuilder(r).Compile(t.Context())
 	if err != nil {
 		t.Fatal(err)
