@@ -1,0 +1,54 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+// Strings is a list of byte strings, each there or absent, in one piece of memory, so that a batch
+// of keys or values costs no allocation once the list has grown. The zero value is empty.
+type Strings struct {
+	bytes []byte
+	ends  []int // of each string in bytes, ^end where it is absent
+}
+
+// Reset empties the list. What At returned is no longer valid.
+func (s *Strings) Reset() { s.bytes, s.ends = s.bytes[:0], s.ends[:0] }
+
+// Len returns how many strings there are.
+func (s *Strings) Len() int { return len(s.ends) }
+
+// Size returns how many bytes the strings have together.
+func (s *Strings) Size() int { return len(s.bytes) }
+
+// Append appends a copy of a string.
+func (s *Strings) Append(b []byte) {
+	s.bytes = append(s.bytes, b...)
+	s.ends = append(s.ends, len(s.bytes))
+}
+
+// AppendAbsent appends a string that is not there.
+func (s *Strings) AppendAbsent() { s.ends = append(s.ends, ^len(s.bytes)) }
+
+// AppendKey appends the key that the function of this name makes.
+func (s *Strings) AppendKey(g Group, id ID, key, namespace []byte) {
+	s.bytes = AppendKey(s.bytes, g, id, key, namespace)
+	s.ends = append(s.ends, len(s.bytes))
+}
+
+// At returns a string, valid until the list is reset: nil where it is absent, and never nil where
+// it is there.
+func (s *Strings) At(i int) []byte {
+	end := s.ends[i]
+	if end < 0 {
+		return nil
+	}
+	start := 0
+	if i > 0 {
+		if start = s.ends[i-1]; start < 0 {
+			start = ^start
+		}
+	}
+	if s.bytes == nil {
+		return []byte{}
+	}
+	return s.bytes[start:end:end]
+}
