@@ -52,8 +52,6 @@ var vendors = map[string][]string{
 	"github.com/extism/go-sdk":              {"runtime"},
 	"gocloud.dev":                           {"state"},
 	"github.com/santhosh-tekuri/jsonschema": {"scheduler", "abi"},
-	"github.com/minio/simdjson-go":          {"plugins"},
-	"github.com/valyala/fastjson":           {"plugins"},
 }
 
 // onlyStandard lists the rooms whose packages, tests apart, import Go's standard library and
