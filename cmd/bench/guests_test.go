@@ -44,7 +44,8 @@ func contenders() []string {
 func guest(t testing.TB, lang string) *wasm.Module {
 	t.Helper()
 	path := guesttest.Build(t, build.Language(lang), filepath.Join("..", "..", "sdk", lang, "bench"))
-	e, err := wasm.NewEngine(wasm.Options{CacheDir: filepath.Join("..", "..", ".cache", "compiled"), Compiler: compiler})
+	e, err := wasm.NewEngine(wasm.Options{CacheDir: filepath.Join("..", "..", ".cache", "compiled"), Compiler: compiler,
+		Budget: wasm.Budget{Time: 5 * time.Minute}}) // a compiler with the race detector in it takes 20 times as long
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,9 +4,11 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/wasmill/wasmill/plugins/file"
 	"github.com/wasmill/wasmill/plugins/format/csv"
@@ -28,8 +30,17 @@ func (a *app) catalog(engine *wasm.Engine, out io.Writer) graph.Catalog {
 	}
 }
 
+// engine returns an engine as the environment wishes it; see README.md.
 func (a *app) engine() (*wasm.Engine, error) {
-	return wasm.NewEngine(wasm.Options{Compiler: a.compiler, CacheDir: os.Getenv("WASMILL_CACHE")})
+	opts := wasm.Options{Compiler: a.compiler, CacheDir: os.Getenv("WASMILL_CACHE")}
+	if text := os.Getenv("WASMILL_COMPILE_TIME"); text != "" {
+		limit, err := time.ParseDuration(text)
+		if err != nil || limit <= 0 {
+			return nil, userError{fmt.Errorf("WASMILL_COMPILE_TIME is %q; it is how long a module may take to compile, such as 30s", text)}
+		}
+		opts.Budget.Time = limit
+	}
+	return wasm.NewEngine(opts)
 }
 
 // logger writes what operators log, a line each.

@@ -4,6 +4,9 @@
 package main
 
 import (
+	"bytes"
+	"io"
+	"os"
 	"strings"
 	"testing"
 )
@@ -37,7 +40,7 @@ func TestWhatIsMistypedGetsTheNearestNameAndCodeTwo(t *testing.T) {
 func TestHelpNamesExitCodesAndTheCache(t *testing.T) {
 	for _, args := range [][]string{nil, {"--help"}, {"help"}} {
 		r := wasmill(t, args...)
-		for _, part := range []string{"Exit codes: 0 done; 1", "WASMILL_CACHE", "check ", "inspect ", "new ", "run ", "version "} {
+		for _, part := range []string{"Exit codes: 0 done; 1", "WASMILL_CACHE", "WASMILL_COMPILE_TIME", "check ", "inspect ", "new ", "run ", "version "} {
 			if !strings.Contains(r.stdout, part) {
 				t.Errorf("%q lacks %q:\n%s", args, part, r.stdout)
 			}
@@ -78,5 +81,16 @@ func TestNewWritesAProject(t *testing.T) {
 	r = wasmill(t, "new", "operator", "to_euros", "--lang", "c", "--dir", "there")
 	if r.code != exitUser || !strings.Contains(r.stderr, "there") {
 		t.Errorf("over what is there: exit code %d, %q", r.code, r.stderr)
+	}
+}
+
+func TestACompileTimeThatIsNoneIsRefused(t *testing.T) {
+	t.Setenv("WASMILL_COMPILE_TIME", "soon")
+	var stderr bytes.Buffer
+	a := &app{compiler: compiler, stdout: io.Discard, stderr: &stderr, signals: make(chan os.Signal, 2)}
+	code := a.main(t.Context(), []string{"check", "p.yaml"})
+	const text = "wasmill: WASMILL_COMPILE_TIME is \"soon\"; it is how long a module may take to compile, such as 30s\n"
+	if code != exitUser || stderr.String() != text {
+		t.Errorf("exit code %d, stderr %q", code, stderr.String())
 	}
 }

@@ -101,7 +101,8 @@ func (a *app) command() *cobra.Command {
 Exit codes: 0 done; 1 the job failed, or was interrupted before its input ended; 2 the file, the
 module or the flags are wrong.
 
-Compiled modules are kept in the folder WASMILL_CACHE, or else wasmill in the user's cache folder.`,
+Compiled modules are kept in the folder WASMILL_CACHE, or else wasmill in the user's cache folder. A module may take 10 seconds
+to compile, or as long as WASMILL_COMPILE_TIME says.`,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true

@@ -47,6 +47,9 @@ func TestMain(m *testing.M) {
 // once.
 func sharedCache() string { return filepath.Join(repository, ".cache", "compiled") }
 
+// compileTime is for modules of Go: a compiler with the race detector in it takes 20 times as long.
+const compileTime = "5m"
+
 // result is what a command line did.
 type result struct {
 	code           int
@@ -57,6 +60,7 @@ type result struct {
 func wasmill(t testing.TB, args ...string) result {
 	t.Helper()
 	t.Setenv("WASMILL_CACHE", sharedCache())
+	t.Setenv("WASMILL_COMPILE_TIME", compileTime)
 	var stdout, stderr bytes.Buffer
 	a := &app{compiler: compiler, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, signals: make(chan os.Signal, 2)}
 	code := a.main(context.Background(), args)

@@ -45,7 +45,7 @@ func newProcess(t testing.TB, cache string, args ...string) *process {
 		t.Fatal(err)
 	}
 	p := &process{Cmd: exec.CommandContext(t.Context(), program, args...)}
-	p.Env = append(os.Environ(), asCommand+"=1", "WASMILL_CACHE="+cache)
+	p.Env = append(os.Environ(), asCommand+"=1", "WASMILL_CACHE="+cache, "WASMILL_COMPILE_TIME="+compileTime)
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
 	p.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.WaitDelay = time.Second
