@@ -118,6 +118,7 @@ func (c Compiler) compile(ctx context.Context, dir string, metered []byte, b Bud
 		// Seconds of all cores together: a second line of defence, should this process die.
 		childTime + "=" + strconv.Itoa(runtime.GOMAXPROCS(0)*(1+int(b.Time/time.Second))),
 	}
+	apart(cmd)
 	cmd.Stdin = bytes.NewReader(metered)
 	cmd.Stderr = &stderr
 	cmd.WaitDelay = time.Second
