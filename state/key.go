@@ -4,7 +4,6 @@
 package state
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -21,6 +20,10 @@ const (
 // Group is the number of a key group.
 type Group uint16
 
+// Unkeyed is the group of the state that belongs to a subtask and to no key: the list state of an
+// operator, broadcast state. Every store takes it, and no range of groups contains it.
+const Unkeyed Group = 0xffff
+
 // GroupOf returns the group of an encoded key: its XXH64 modulo how many groups there are.
 func GroupOf(key []byte, groups int) Group { return Group(xxhash.Sum64(key) % uint64(groups)) }
 
@@ -33,11 +36,18 @@ type Groups struct{ From, To Group }
 // Contains says whether a group is in the range.
 func (g Groups) Contains(group Group) bool { return g.From <= group && group < g.To }
 
-// Check panics for a key that is of no group in the range.
+// Check panics for a key that is neither of a group in the range nor Unkeyed.
 func (g Groups) Check(key []byte) {
-	if len(key) < headSize || !g.Contains(Group(binary.BigEndian.Uint16(key))) {
-		panic(fmt.Sprintf("state: key %x in a store of key groups %d to %d", key[:min(len(key), 64)], g.From, g.To))
+	if len(key) >= headSize {
+		if group := Group(binary.BigEndian.Uint16(key)); g.Contains(group) || group == Unkeyed {
+			return
+		}
 	}
+	g.panicAt(key)
+}
+
+func (g Groups) panicAt(key []byte) {
+	panic(fmt.Sprintf("state: key %x in a store of key groups %d to %d", key[:min(len(key), 64)], g.From, g.To))
 }
 
 // Split returns the range that a subtask owns: the groups are dealt out in order, evenly.
@@ -49,66 +59,49 @@ func Split(groups, subtask, parallelism int) Groups {
 // ID is the number of a state within an operator.
 type ID uint16
 
-// FirstReserved is the least number that a user's state can't have: those from here on are the engine's.
+// FirstReserved is the least number that a user's state can't have: those from here on are the
+// engine's, but the last, which no state has, so that each state ends before some key.
 const FirstReserved ID = 0xff00
 
 // headSize is how many bytes of a key are its group and its state.
 const headSize = 4
 
-// AppendKey appends the stored form of a key: group, state, key and namespace, so that the order
-// of stored keys is the order of these four, each as bytes. The namespace is what lies under a key:
-// a window, the key of a map; empty where there is nothing of the kind.
+// AppendKey appends the stored form of a key: group, state, key and namespace. Stored keys are
+// in order of group and state, and those of one key in order of namespace; keys of one state have
+// an order that means nothing. The namespace is what lies under a key: a window, the key of a map;
+// empty where there is nothing of the kind.
 func AppendKey(dst []byte, g Group, id ID, key, namespace []byte) []byte {
-	return append(AppendEscaped(appendHead(dst, g, id), key), namespace...)
+	return append(AppendSized(appendHead(dst, g, id), key), namespace...)
 }
 
 func appendHead(dst []byte, g Group, id ID) []byte {
 	return append(dst, byte(g>>8), byte(g), byte(id>>8), byte(id))
 }
 
-// AppendEscaped appends bytes such that their end is seen and their order kept, whatever follows:
-// each 0 is followed by 0xff, and 0 1 is the end.
-func AppendEscaped(dst, b []byte) []byte {
-	for {
-		zero := bytes.IndexByte(b, 0)
-		if zero < 0 {
-			return append(append(dst, b...), 0, 1)
-		}
-		dst = append(append(dst, b[:zero+1]...), 0xff)
-		b = b[zero+1:]
-	}
+// AppendSized appends b behind its length, a uvarint, so that its end is seen whatever follows.
+func AppendSized(dst, b []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }
 
-// Unescape appends to dst the bytes that AppendEscaped made src begin with, and returns what
-// follows them. ok is false where src is not such an encoding.
-func Unescape(dst, src []byte) (out, rest []byte, ok bool) {
-	for {
-		zero := bytes.IndexByte(src, 0)
-		if zero < 0 || zero+1 == len(src) {
-			return dst, nil, false
-		}
-		dst = append(dst, src[:zero]...)
-		mark := src[zero+1]
-		src = src[zero+2:]
-		switch mark {
-		case 1:
-			return dst, src, true
-		case 0xff:
-			dst = append(dst, 0)
-		default:
-			return dst, nil, false
-		}
+// CutSized returns the bytes that AppendSized made src begin with, and what follows them, both part
+// of src. ok is false where src does not begin like that.
+func CutSized(src []byte) (b, rest []byte, ok bool) {
+	size, n := binary.Uvarint(src)
+	if n <= 0 || n > 1 && src[n-1] == 0 || size > uint64(len(src)-n) {
+		return nil, nil, false
 	}
+	end := n + int(size)
+	return src[n:end:end], src[end:], true
 }
 
-// ParseKey takes a stored key apart. The key is appended to dst; namespace is part of stored. ok is
-// false where stored is not what AppendKey makes.
-func ParseKey(dst, stored []byte) (g Group, id ID, key, namespace []byte, ok bool) {
+// ParseKey takes a stored key apart. key and namespace are part of it. ok is false where stored is
+// not what AppendKey makes.
+func ParseKey(stored []byte) (g Group, id ID, key, namespace []byte, ok bool) {
 	if len(stored) < headSize {
 		return 0, 0, nil, nil, false
 	}
 	g, id = Group(binary.BigEndian.Uint16(stored)), ID(binary.BigEndian.Uint16(stored[2:]))
-	key, namespace, ok = Unescape(dst, stored[headSize:])
+	key, namespace, ok = CutSized(stored[headSize:])
 	return g, id, key, namespace, ok
 }
 

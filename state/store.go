@@ -15,7 +15,7 @@ package state
 
 import "fmt"
 
-// Sizes that a store takes. A key is counted as it is stored, with its escapes.
+// Sizes that a store takes. A key is counted as it is stored.
 const (
 	MaxKey   = 4 << 20
 	MaxValue = 64 << 20
@@ -120,9 +120,15 @@ func CheckSize(key, value []byte) error {
 // chunk is how much Copy and DeleteRange hold at a time.
 var chunk = Limit{Entries: 1024, Bytes: 1 << 20}
 
-// Copy puts what from holds of a range of key groups into a store. It does not flush.
+// Copy puts what from holds of a range of key groups into a store, and nothing that is Unkeyed. It
+// does not flush.
 func Copy(into Store, from Scanner, groups Groups) error {
 	return each(from, groups.From.Prefix(), groups.To.Prefix(), into.Put)
+}
+
+// CopyUnkeyed puts what from holds that is Unkeyed into a store. It does not flush.
+func CopyUnkeyed(into Store, from Scanner) error {
+	return each(from, Unkeyed.Prefix(), appendHead(nil, Unkeyed, 0xffff), into.Put)
 }
 
 // DeleteRange removes what lies in [from, to).

@@ -130,7 +130,7 @@ func (f *fixture) rare() {
 	case 1:
 		f.snapshot()
 	case 2:
-		g, id, user, _, ok := state.ParseKey(nil, f.key())
+		g, id, user, _, ok := state.ParseKey(f.key())
 		if !ok {
 			f.Fatalf("seed %d: a key can't be taken apart", f.seed)
 		}

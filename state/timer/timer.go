@@ -7,10 +7,10 @@
 //
 // A timer is an entry without a value, under a state number of the engine:
 //
-//	| group 2 | state 2 | 0x00 0x01 | time 8 | key, escaped | namespace |
+//	| group 2 | state 2 | 0x00 | time 8 | size of the key, uvarint | key | namespace |
 //
 // (the key of the entry is empty), so that a group's timers lie in order of time, and those of one
-// time in order of key and namespace. It leaves to others what the time is and when to ask.
+// time and key in order of namespace. It leaves to others what the time is and when to ask.
 package timer
 
 import (
@@ -29,7 +29,7 @@ const (
 var prefetch = state.Limit{Entries: 64, Bytes: 64 << 10}
 
 // prefix is the size of what comes before a timer's time.
-const prefix = 6
+const prefix = 5
 
 // Timer is a timer that is due.
 type Timer struct {
@@ -95,7 +95,7 @@ func (t *Timers) Delete(timer Timer) error {
 func (t *Timers) appendKey(dst []byte, timer *Timer) []byte {
 	dst = state.AppendKey(dst, timer.Group, t.id, nil, nil)
 	dst = state.AppendTime(dst, timer.Time)
-	return append(state.AppendEscaped(dst, timer.Key), timer.Namespace...)
+	return append(state.AppendSized(dst, timer.Key), timer.Namespace...)
 }
 
 // changed forgets what was read of a group where a timer at a time may lie within it.
@@ -113,7 +113,7 @@ func (t *Timers) changed(group state.Group, at int64) {
 }
 
 // Pop removes the timers up to a time, the earliest first, at most so many, and gives each to fire.
-// Timers of one time come in order of group, key and namespace. The timer is valid until fire
+// Timers of one time come in order of group, and those of a key in order of namespace. The timer is valid until fire
 // returns; fire must not use the timers or the store. more says that there may be more.
 func (t *Timers) Pop(upTo int64, most int, fire func(*Timer) error) (more bool, err error) {
 	var timer Timer
@@ -127,11 +127,11 @@ func (t *Timers) Pop(upTo int64, most int, fire func(*Timer) error) (more bool, 
 		}
 		stored := h.keys.At(h.at)
 		timer.Group, timer.Time = h.group, h.next
-		key, namespace, ok := state.Unescape(timer.Key[:0], stored[prefix+8:])
+		key, namespace, ok := state.CutSized(stored[prefix+8:])
 		if !ok {
 			return false, fmt.Errorf("state: %x is stored as a timer and is none", stored)
 		}
-		timer.Key, timer.Namespace = key, append(timer.Namespace[:0], namespace...)
+		timer.Key, timer.Namespace = append(timer.Key[:0], key...), append(timer.Namespace[:0], namespace...)
 		if err := t.store.Delete(stored); err != nil {
 			return false, fmt.Errorf("state: removing a due timer: %w", err)
 		}

@@ -25,7 +25,7 @@ type plain struct {
 func (p plain) timer() Timer { return Timer{p.group, p.at, []byte(p.key), []byte(p.namespace)} }
 
 func compare(a, b plain) int {
-	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.group, b.group), cmp.Compare(a.key, b.key), cmp.Compare(a.namespace, b.namespace))
+	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.group, b.group), cmp.Compare(len(a.key), len(b.key)), cmp.Compare(a.key, b.key), cmp.Compare(a.namespace, b.namespace))
 }
 
 // pop pops and returns what fired.
@@ -116,7 +116,7 @@ func TestKindsOfTimersAreApart(t *testing.T) {
 func TestWhatIsNoTimerIsAnError(t *testing.T) {
 	store := memory.New(state.Groups{To: 1})
 	key := state.AppendTime(state.AppendKey(nil, 0, EventTime, nil, nil), 3)
-	if err := store.Put(append(key, "cut short"...), nil); err != nil {
+	if err := store.Put(append(key, "\x10cut short"...), nil); err != nil {
 		t.Fatal(err)
 	}
 	more, err := New(store, EventTime).Pop(3, 1, func(*Timer) error { return nil })
