@@ -33,12 +33,13 @@ const (
 	ExportBuffer     = "wasmill_buffer"
 	ExportOpen       = "wasmill_open"
 	ExportProcess    = "wasmill_process"
+	ExportTimer      = "wasmill_timer"
 	ExportAggregate  = "wasmill_aggregate"
 	ExportClose      = "wasmill_close"
 )
 
 // Exports returns the functions that the host may call. Process is needed by a module that holds
-// a map operator, Aggregate by one that holds an aggregate.
+// a map or a process, Aggregate by one that holds an aggregate.
 func Exports() []Function {
 	return []Function{
 		{Name: ExportInitialize, Optional: true},
@@ -47,6 +48,7 @@ func Exports() []Function {
 		{Name: ExportBuffer, Params: []ValueType{I32}, Results: []ValueType{I32}},
 		{Name: ExportOpen, Params: []ValueType{I32, I32, I32}, Results: []ValueType{I32}},
 		{Name: ExportProcess, Params: []ValueType{I32, I32}, Results: []ValueType{I32}, Optional: true},
+		{Name: ExportTimer, Params: []ValueType{I32, I32}, Results: []ValueType{I32}, Optional: true},
 		{Name: ExportAggregate, Params: []ValueType{I32, I32, I32, I32, I32}, Results: []ValueType{I32}, Optional: true},
 		{Name: ExportClose, Results: []ValueType{I32}, Optional: true},
 	}
@@ -57,11 +59,17 @@ const ImportModule = "wasmill"
 
 // The imports that a module may have from ImportModule.
 const (
-	ImportEmit  = "emit"
-	ImportLog   = "log"
-	ImportCount = "count"
-	ImportFail  = "fail"
-	ImportNow   = "now"
+	ImportEmit      = "emit"
+	ImportLog       = "log"
+	ImportCount     = "count"
+	ImportFail      = "fail"
+	ImportNow       = "now"
+	ImportWatermark = "watermark"
+	ImportStateGet  = "state_get"
+	ImportStateScan = "state_scan"
+	ImportStateNext = "state_next"
+	ImportStateRead = "state_read"
+	ImportStatePut  = "state_put"
 )
 
 // Imports returns the functions of ImportModule, and AssemblyScript's abort. A guest may import
@@ -69,6 +77,12 @@ const (
 func Imports() []Function {
 	return []Function{
 		{Module: ImportModule, Name: ImportEmit, Params: []ValueType{I32, I32}},
+		{Module: ImportModule, Name: ImportStateGet, Params: []ValueType{I32, I32, I32, I32, I32}, Results: []ValueType{I32}},
+		{Module: ImportModule, Name: ImportStateScan, Params: []ValueType{I32, I32, I32, I32, I32}, Results: []ValueType{I32}},
+		{Module: ImportModule, Name: ImportStateNext, Params: []ValueType{I32, I32, I32, I32}, Results: []ValueType{I32}},
+		{Module: ImportModule, Name: ImportStateRead, Params: []ValueType{I32, I32}, Results: []ValueType{I32}},
+		{Module: ImportModule, Name: ImportStatePut, Params: []ValueType{I32, I32}},
+		{Module: ImportModule, Name: ImportWatermark, Results: []ValueType{I64}},
 		{Module: ImportModule, Name: ImportLog, Params: []ValueType{I32, I32, I32}},
 		{Module: ImportModule, Name: ImportCount, Params: []ValueType{I32, I64}},
 		{Module: ImportModule, Name: ImportFail, Params: []ValueType{I32, I32, I32}},
@@ -114,6 +128,31 @@ const SchemaAccumulator = 0x10000
 // SchemaConfig is the schema number of the one-row batch that wasmill_open is given.
 const SchemaConfig = 0x10001
 
+// The schema numbers of batches of timers, in event time and in processing time. Their columns are time and
+// namespace; those that are due have the operator's key fields too.
+const (
+	SchemaEventTimer      = 0x10002
+	SchemaProcessingTimer = 0x10003
+)
+
+// The schema number of a state's rows, and of a request for some, is one of these plus the state's number.
+const (
+	SchemaState   = 0x20000
+	SchemaRequest = 0x30000
+)
+
+// Bounds is the argument of the import state_scan that says which rows of a map are read.
+type Bounds int32
+
+// The bounds of a scan.
+const (
+	BoundsNone   Bounds = 0
+	BoundsFrom   Bounds = 1 // from the request's first row on
+	BoundsTo     Bounds = 2 // up to the request's last row, without it
+	BoundsFromTo Bounds = 3
+	BoundsPrefix Bounds = 4 // what begins with the request's one row
+)
+
 // Limits of the contract that do not depend on a host's configuration.
 const (
 	MaxRows         = 1 << 16 // rows of one batch
@@ -125,6 +164,10 @@ const (
 	MaxOperators    = 256     // operators of one module
 	MaxPorts        = 64      // inputs or outputs of one operator
 	MaxCounters     = 256     // counters of one operator
+	MaxStates       = 64      // states of one operator
+	MaxScans        = 64      // scans open in one call
+	MaxListRows     = 1 << 20 // rows of a list state's key
+	MaxTimerChain   = 10_000  // timers that are due when they are set, one setting the next
 	MaxDescribe     = 1 << 20 // bytes of a module's description
 	MaxFailMessage  = 4096    // bytes kept of a failed row's or a failed guest's message
 	MaxLogLine      = 1024    // bytes kept of a log line

@@ -17,7 +17,7 @@ import (
 // Kind is the kind of an operator.
 type Kind uint8
 
-// The kinds that the contract numbers; a host of this version runs Map and Aggregate.
+// The kinds that the contract numbers; a host of this version runs Map, Process and Aggregate.
 const (
 	Map Kind = iota + 1
 	Process
@@ -54,6 +54,8 @@ type Operator struct {
 	Config      []abi.Field
 	Accumulator *abi.Field // of an aggregate, nil of others
 	Counters    []string
+	Key         []abi.Field // by which a process's keyed inputs are partitioned; nil: the pipeline says it
+	States      []State     // of a process
 }
 
 // Port is an input or an output of an operator.
@@ -66,6 +68,8 @@ type Port struct {
 	// Time says of an input that the guest reads each row's event time, of an output that it
 	// writes it.
 	Time bool
+	// Broadcast says of an input of a process that each subtask is given all of its rows.
+	Broadcast bool
 }
 
 // Schema returns the port's columns as a schema.
@@ -184,6 +188,10 @@ func (r *reader) operator(t flat.Table) Operator {
 		r.count(tableBytes + len(name))
 	}
 	op.Counters = keep(r, counters, err)
+	op.Key = r.fields(t, 8, 1)
+	for _, state := range r.tables(t, 9, abi.MaxStates) {
+		op.States = append(op.States, r.state(state))
+	}
 	return op
 }
 
@@ -202,6 +210,8 @@ func (r *reader) ports(t flat.Table, id int) []Port {
 			Fields:  r.fields(p, 1, 1),
 			Forward: r.u8(p, 2, 0) != 0,
 			Time:    r.u8(p, 3, 0) != 0,
+
+			Broadcast: r.u8(p, 4, 0) != 0,
 		})
 	}
 	return ports
@@ -293,7 +303,19 @@ func checkPort(ports []Port, i int) error {
 }
 
 func (op *Operator) checkKind() error {
+	if op.Kind != Process && (len(op.Key) > 0 || len(op.States) > 0) {
+		return fmt.Errorf("a %s has no key and no states", op.Kind)
+	}
+	for i := range op.Inputs {
+		if op.Inputs[i].Broadcast && op.Kind != Process {
+			return fmt.Errorf("input %d: a %s has no broadcast inputs", i, op.Kind)
+		}
+	}
 	switch op.Kind {
+	case Process:
+		if err := op.checkProcess(); err != nil {
+			return err
+		}
 	case Map:
 		if len(op.Inputs) != 1 || len(op.Outputs) == 0 {
 			return fmt.Errorf("a map has one input and at least one output, not %d and %d", len(op.Inputs), len(op.Outputs))

@@ -88,8 +88,20 @@ func (rcv *Port) MutateTime(n bool) bool {
 	return rcv._tab.MutateBoolSlot(10, n)
 }
 
+func (rcv *Port) Broadcast() bool {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(12))
+	if o != 0 {
+		return rcv._tab.GetBool(o + rcv._tab.Pos)
+	}
+	return false
+}
+
+func (rcv *Port) MutateBroadcast(n bool) bool {
+	return rcv._tab.MutateBoolSlot(12, n)
+}
+
 func PortStart(builder *flatbuffers.Builder) {
-	builder.StartObject(4)
+	builder.StartObject(5)
 }
 func PortAddName(builder *flatbuffers.Builder, name flatbuffers.UOffsetT) {
 	builder.PrependUOffsetTSlot(0, flatbuffers.UOffsetT(name), 0)
@@ -105,6 +117,9 @@ func PortAddForward(builder *flatbuffers.Builder, forward bool) {
 }
 func PortAddTime(builder *flatbuffers.Builder, time bool) {
 	builder.PrependBoolSlot(3, time, false)
+}
+func PortAddBroadcast(builder *flatbuffers.Builder, broadcast bool) {
+	builder.PrependBoolSlot(4, broadcast, false)
 }
 func PortEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

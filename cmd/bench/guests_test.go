@@ -77,9 +77,9 @@ func spec(t testing.TB, m *wasm.Module, pool *batch.Pool, name string, in *abi.S
 		if op.Name != name {
 			continue
 		}
-		s := operator.ModuleSpec{Number: number, Input: in, Config: configOf(pool, op)}
+		s := operator.ModuleSpec{Number: number, Inputs: []operator.ModuleInput{{Schema: in}}, Config: configOf(pool, op)}
 		for _, f := range op.Inputs[0].Fields {
-			s.Columns = append(s.Columns, in.Index(f.Name))
+			s.Inputs[0].Columns = append(s.Inputs[0].Columns, in.Index(f.Name))
 		}
 		for i := range op.Outputs {
 			out := op.Outputs[i].Schema()

@@ -80,7 +80,7 @@ func (o *aggregate) try(ctx context.Context, part *batch.Batch, rows []uint32) e
 		return err
 	}
 	defer accumulators.Release()
-	o.a = batch.Message{Batch: part, Columns: o.spec.Columns, Time: o.op.Inputs[0].Time, Group: o.groups}
+	o.a = batch.Message{Batch: part, Columns: o.spec.Inputs[0].Columns, Time: o.op.Inputs[0].Time, Group: o.groups}
 	o.b = batch.Message{Number: abi.SchemaAccumulator, Batch: accumulators}
 	if err := errors.Join(fits(&o.a), fits(&o.b)); err != nil {
 		return err

@@ -42,7 +42,7 @@ func newFold(t testing.TB, m *wasm.Module, name string) *fold {
 	if err := a.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return &fold{Aggregate: a, t: t, stage: s, input: sp.Input, result: sp.Outputs[0]}
+	return &fold{Aggregate: a, t: t, stage: s, input: sp.Inputs[0].Schema, result: sp.Outputs[0]}
 }
 
 // add folds values, each into its slot, and returns what failed.

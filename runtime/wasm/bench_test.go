@@ -28,9 +28,9 @@ func (s *sink) Fail(_ context.Context, _ *batch.Batch, _ int, reason error) erro
 
 // fourColumns returns rows of numbers with positions, for the operators of testdata/columns.
 func fourColumns(s *stage, sp operator.ModuleSpec, n int) *batch.Batch {
-	b := s.Pool.NewBuilder(sp.Input)
+	b := s.Pool.NewBuilder(sp.Inputs[0].Schema)
 	for row := range n {
-		for i := range sp.Input.Fields {
+		for i := range sp.Inputs[0].Schema.Fields {
 			b.Column(i).AppendInt64(int64(row * (i + 1)))
 		}
 		b.AppendPosition(batch.At(0, int64(row)))

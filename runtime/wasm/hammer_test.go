@@ -24,7 +24,7 @@ func TestManySubtasksRunOneModuleAtOnce(t *testing.T) {
 		all.Go(func() {
 			var wanted []string
 			for range 10 {
-				if err := o.Process(t.Context(), 0, rows(s.Pool, sp.Input, []any{1}, []any{13}, []any{2}), s); err != nil {
+				if err := o.Process(t.Context(), 0, rows(s.Pool, sp.Inputs[0].Schema, []any{1}, []any{13}, []any{2}), s); err != nil {
 					t.Error(err)
 				}
 				wanted = append(wanted, "0 n=1 #1", "0 n=2 #3")

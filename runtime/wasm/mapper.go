@@ -45,7 +45,7 @@ func newMapper(m *Module, c operator.Context, spec operator.ModuleSpec) (*mapper
 	o := &mapper{subtask: s}
 	o.emits, o.tries = o.schema, o.try
 	for i := range s.op.Outputs {
-		p, err := newPort(c.Pool, &s.op.Outputs[i], spec.Input, spec.Outputs[i])
+		p, err := newPort(c.Pool, &s.op.Outputs[i], spec.Inputs[0].Schema, spec.Outputs[i])
 		if err != nil {
 			return nil, err
 		}
@@ -93,7 +93,7 @@ func (o *mapper) dropResults(from int) {
 
 // try runs the rows of a part in one call.
 func (o *mapper) try(ctx context.Context, part *batch.Batch, rows []uint32) error {
-	o.message = batch.Message{Batch: part, Columns: o.spec.Columns, Time: o.op.Inputs[0].Time}
+	o.message = batch.Message{Batch: part, Columns: o.spec.Inputs[0].Columns, Time: o.op.Inputs[0].Time}
 	if err := fits(&o.message); err != nil {
 		return err
 	}

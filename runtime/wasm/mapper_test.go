@@ -32,7 +32,7 @@ func process(t *testing.T, m *wasm.Module, name string, config []any, in ...[]an
 	s := newStage(t)
 	sp := spec(t, m, s, name, config...)
 	o := openMap(t, m, s, sp)
-	if err := o.Process(t.Context(), 0, rows(s.Pool, sp.Input, in...), s); err != nil {
+	if err := o.Process(t.Context(), 0, rows(s.Pool, sp.Inputs[0].Schema, in...), s); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -79,7 +79,7 @@ func TestAMapWritesEventTimes(t *testing.T) {
 	s := newStage(t)
 	sp := spec(t, m, s, "shift", 100)
 	o := openMap(t, m, s, sp)
-	b := s.Pool.NewBuilder(sp.Input)
+	b := s.Pool.NewBuilder(sp.Inputs[0].Schema)
 	for n := range 3 {
 		b.Column(0).AppendInt64(int64(n))
 		b.AppendTime(abi.EventTime(n))
@@ -126,7 +126,7 @@ func TestTooManyRowsThatTrapFailTheOperator(t *testing.T) {
 	s := newStage(t)
 	sp := spec(t, m, s, "crash")
 	o := openMap(t, m, s, sp)
-	err := o.Process(t.Context(), 0, rows(s.Pool, sp.Input, []any{13}, []any{13}, []any{13}, []any{13}), s)
+	err := o.Process(t.Context(), 0, rows(s.Pool, sp.Inputs[0].Schema, []any{13}, []any{13}, []any{13}, []any{13}), s)
 	var fault *operator.Error
 	if !errors.As(err, &fault) || fault.Fault != operator.FaultModule || !strings.Contains(err.Error(), "more than 3 rows of one batch brought it down") {
 		t.Errorf("Process = %v; want a fault of the module", err)
@@ -142,7 +142,7 @@ func TestAnErrorOfFailEndsTheBatchWithNothingEmitted(t *testing.T) {
 	s.stop = errors.New("on_error: fail")
 	sp := spec(t, m, s, "route")
 	o := openMap(t, m, s, sp)
-	err := o.Process(t.Context(), 0, rows(s.Pool, sp.Input, []any{1}, []any{-1}, []any{2}), s)
+	err := o.Process(t.Context(), 0, rows(s.Pool, sp.Inputs[0].Schema, []any{1}, []any{-1}, []any{2}), s)
 	if !errors.Is(err, s.stop) || len(s.emitted) > 0 {
 		t.Errorf("Process = %v, emitted %q", err, s.emitted)
 	}
@@ -153,7 +153,7 @@ func TestABatchLargerThanTheContractAllowsIsSplit(t *testing.T) {
 	s := newStage(t)
 	sp := spec(t, m, s, "route")
 	o := openMap(t, m, s, sp)
-	b := s.Pool.NewBuilder(sp.Input)
+	b := s.Pool.NewBuilder(sp.Inputs[0].Schema)
 	const n = abi.MaxRows + 10
 	for i := range n {
 		b.Column(0).AppendInt64(int64(2 * i))
@@ -174,7 +174,7 @@ func TestLogLinesArriveWithTheirLevels(t *testing.T) {
 	s.Log = textLogger(&log)
 	sp := spec(t, m, s, "say")
 	o := openMap(t, m, s, sp)
-	in := rows(s.Pool, sp.Input, []any{int32(1), "hello"}, []any{int32(3), "bell \a and \x1b[2J"})
+	in := rows(s.Pool, sp.Inputs[0].Schema, []any{int32(1), "hello"}, []any{int32(3), "bell \a and \x1b[2J"})
 	if err := o.Process(t.Context(), 0, in, s); err != nil {
 		t.Fatal(err)
 	}
@@ -212,10 +212,10 @@ func runInBatches(t *testing.T, m *wasm.Module, name string, r *rand.Rand) []str
 	sp := spec(t, m, s, name)
 	o := openMap(t, m, s, sp)
 	data := rand.New(rand.NewPCG(1, 1))
-	b := s.Pool.NewBuilder(sp.Input)
+	b := s.Pool.NewBuilder(sp.Inputs[0].Schema)
 	left := 1 + r.IntN(40)
 	for n := range 200 {
-		for i := range sp.Input.Fields {
+		for i := range sp.Inputs[0].Schema.Fields {
 			randomValue(data, b.Column(i))
 		}
 		b.AppendPosition(batch.At(0, int64(n)))
@@ -270,7 +270,7 @@ func TestFuelIsTheSameOverRuns(t *testing.T) {
 		sp := spec(t, m, s, "split", " ")
 		o := openMap(t, m, s, sp)
 		for range 20 {
-			if err := o.Process(t.Context(), 0, rows(s.Pool, sp.Input, []any{"to be"}, []any{"or not to be"}), s); err != nil {
+			if err := o.Process(t.Context(), 0, rows(s.Pool, sp.Inputs[0].Schema, []any{"to be"}, []any{"or not to be"}), s); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -290,7 +290,7 @@ func TestACancelledContextIsReturnedAsItIs(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("the user has had enough")
 	cancel(why)
-	if err := o.Process(ctx, 0, rows(s.Pool, sp.Input, []any{1}), s); !errors.Is(err, why) {
+	if err := o.Process(ctx, 0, rows(s.Pool, sp.Inputs[0].Schema, []any{1}), s); !errors.Is(err, why) {
 		t.Errorf("Process = %v, want %v", err, why)
 	}
 }

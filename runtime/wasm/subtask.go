@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -59,21 +60,22 @@ func newSubtask(m *Module, c operator.Context, spec operator.ModuleSpec, kind de
 		return nil, fmt.Errorf("operator %q is a %s, not a %s", s.op.Name, s.op.Kind, kind)
 	}
 	fields := s.op.Inputs[0].Fields
-	if len(spec.Columns) != len(fields) {
-		return nil, fmt.Errorf("operator %q has %d input columns, its place in the pipeline %d", s.op.Name, len(fields), len(spec.Columns))
+	if len(spec.Inputs[0].Columns) != len(fields) {
+		return nil, fmt.Errorf("operator %q has %d input columns, its place in the pipeline %d", s.op.Name, len(fields), len(spec.Inputs[0].Columns))
 	}
 	for i := range fields {
-		col := spec.Columns[i]
-		if col < 0 || col >= len(spec.Input.Fields) || !fields[i].SameType(&spec.Input.Fields[col]) {
+		col := spec.Inputs[0].Columns[i]
+		if col < 0 || col >= len(spec.Inputs[0].Schema.Fields) || !fields[i].SameType(&spec.Inputs[0].Schema.Fields[col]) {
 			return nil, fmt.Errorf("operator %q reads column %q of type %s; the stream has none there: %s",
-				s.op.Name, fields[i].Name, fields[i].TypeString(), spec.Input)
+				s.op.Name, fields[i].Name, fields[i].TypeString(), spec.Inputs[0].Schema)
 		}
 		if fields[i].Required {
 			s.required = append(s.required, requiredColumn{col, fields[i].Name})
 		}
 	}
-	if spec.Columns == nil {
-		s.spec.Columns = []int{} // nil would mean all to batch.Message
+	if spec.Inputs[0].Columns == nil {
+		s.spec.Inputs = slices.Clone(spec.Inputs)
+		s.spec.Inputs[0].Columns = []int{} // nil would mean all to batch.Message
 	}
 	s.logs = newLogs(c.Log, c.Now, &m.engine.opts.Limits)
 	s.fuel = c.Counters.Get(counterFuel)

@@ -172,9 +172,9 @@ func spec(t testing.TB, m *wasm.Module, s *stage, name string, config ...any) op
 		t.Fatalf("the module has no operator %q", name)
 	}
 	in := op.Inputs[0].Schema()
-	out := operator.ModuleSpec{Number: number, Input: in, Config: rows(s.Pool, &abi.Schema{Fields: op.Config}, config)}
+	out := operator.ModuleSpec{Number: number, Inputs: []operator.ModuleInput{{Schema: in}}, Config: rows(s.Pool, &abi.Schema{Fields: op.Config}, config)}
 	for i := range in.Fields {
-		out.Columns = append(out.Columns, i)
+		out.Inputs[0].Columns = append(out.Inputs[0].Columns, i)
 	}
 	for i := range op.Outputs {
 		out.Outputs = append(out.Outputs, outputSchema(in, &op.Outputs[i]))

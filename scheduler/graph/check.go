@@ -58,6 +58,33 @@ type link struct {
 	port  string
 	text  string // as in the file
 	where place
+	side  int // the input of the operator whose rows it brings
+}
+
+// from returns the references of a key from: one, or a list that is read as one stream.
+func from(refs []string, part place, side int) []*link {
+	var links []*link
+	for i, ref := range refs {
+		where := part.under("from")
+		if len(refs) > 1 {
+			where = where.under(strconv.Itoa(i))
+		}
+		links = append(links, &link{text: ref, where: where, side: side})
+	}
+	return links
+}
+
+// references returns all that an operator reads.
+func (o *Operator) references(part place) []*link {
+	links := from(o.From, part, 0)
+	for i := range o.Inputs {
+		in := &o.Inputs[i]
+		links = append(links, from(in.From, part.under("inputs", in.Name), i)...)
+	}
+	if o.Join != nil {
+		links = append(links, o.Join.references(part.under("join"))...)
+	}
+	return links
 }
 
 // stream is what is known of an output.
@@ -67,6 +94,8 @@ type stream struct {
 	origins []string    // of the columns: `source "bids"`
 	// untimed says why rows have no event time, and what to do; "" where they have one.
 	untimed string
+	// changes says that rows may be updates and deletions of rows before them: a changelog.
+	changes bool
 	readers int
 }
 
@@ -148,11 +177,11 @@ func (c *checker) declare() {
 	p := c.pipeline
 	for i := range p.Operators {
 		o := &p.Operators[i]
-		c.add(&draft{name: o.Name, kind: "operator", where: at("operators", o.Name), make: func(d *draft) { c.operator(d, o) }}, o.From)
+		c.add(&draft{name: o.Name, kind: "operator", where: at("operators", o.Name), make: func(d *draft) { c.operator(d, o) }}, o.references(at("operators", o.Name)))
 	}
 	for i := range p.Sinks {
 		s := &p.Sinks[i]
-		c.add(&draft{name: s.Name, kind: "sink", where: at("sinks", s.Name), make: func(d *draft) { c.sink(d, s) }}, s.From)
+		c.add(&draft{name: s.Name, kind: "sink", where: at("sinks", s.Name), make: func(d *draft) { c.sink(d, s) }}, from(s.From, at("sinks", s.Name), 0))
 	}
 	if len(p.Sinks) == 0 {
 		c.missing(at("sinks"), "add sinks: {NAME: {from: NODE, stdout: }}", "the pipeline has no sinks")
@@ -170,7 +199,7 @@ func (c *checker) declareSources() {
 	}
 }
 
-func (c *checker) add(d *draft, from []string) {
+func (c *checker) add(d *draft, inputs []*link) {
 	c.checkName(d.name, d.where.itsKey())
 	if other, ok := c.byName[d.name]; ok {
 		c.report(d.where.itsKey(), "sources, operators and sinks share one set of names", "the name %q is taken by a %s", clip(d.name), other.kind)
@@ -182,13 +211,7 @@ func (c *checker) add(d *draft, from []string) {
 	}
 	line, _, _ := c.root.find(d.where.itsKey())
 	d.node = &Node{Name: d.name, Line: line, DeadLetters: -1}
-	for i, ref := range from {
-		where := d.where.under("from")
-		if len(from) > 1 {
-			where = where.under(strconv.Itoa(i))
-		}
-		d.inputs = append(d.inputs, &link{text: ref, where: where})
-	}
+	d.inputs = inputs
 	c.drafts = append(c.drafts, d)
 }
 

@@ -144,27 +144,36 @@ func (c *checker) read(in *link) *stream {
 	return nil
 }
 
-// input reads all that a draft reads as one stream. What is unknown of it is nil.
-func (c *checker) input(d *draft) *stream {
+// input reads all that a draft with one input reads as one stream. What is unknown of it is nil.
+func (c *checker) input(d *draft) *stream { return c.side(d, 0) }
+
+// side reads all that a draft reads into one of its inputs as one stream. What is unknown of it is
+// nil. The edges are added to the node.
+func (c *checker) side(d *draft, side int) *stream {
 	var whole *stream
 	var first *link // whose schema it is
 	for _, in := range d.inputs {
+		if in.side != side {
+			continue
+		}
 		s := c.read(in)
 		if s == nil {
 			continue
 		}
-		d.node.Inputs = append(d.node.Inputs, Input{From: in.from.node, Port: slices.Index(in.from.streams, s)})
+		d.node.Inputs = append(d.node.Inputs, Edge{From: in.from.node, Port: slices.Index(in.from.streams, s), Side: side})
 		if whole == nil || whole.schema == nil {
 			next := *s
 			if whole != nil && next.untimed == "" {
 				next.untimed = whole.untimed
 			}
+			next.changes = next.changes || whole != nil && whole.changes
 			whole, first = &next, in
 			continue
 		}
 		if whole.untimed == "" {
 			whole.untimed = s.untimed
 		}
+		whole.changes = whole.changes || s.changes
 		if s.schema != nil && !whole.schema.Equal(s.schema) {
 			c.report(in.where, "streams that are read together have the same columns", "%q has %s, unlike %q before it",
 				in.text, difference(s.schema, whole.schema), first.text)

@@ -39,14 +39,16 @@ type Node struct {
 	Name        string
 	Line        int // in the pipeline file; 0 where it has none
 	Parallelism int
-	Inputs      []Input
+	Inputs      []Edge
 	Outputs     []Port
 	OnError     operator.Policy
 	DeadLetters int // the output of rows that failed, -1 where it has none
 
 	Source *SourceNode
 	New    func(operator.Context) (operator.Operator, error)
-	Sink   operator.Sink
+	// Stateful says that New makes an operator.Stateful.
+	Stateful bool
+	Sink     operator.Sink
 
 	about string // what the node is, for a plan
 }
@@ -57,10 +59,11 @@ type Port struct {
 	Schema *abi.Schema
 }
 
-// Input is an edge, seen from the node that reads it.
-type Input struct {
+// Edge is what a node reads.
+type Edge struct {
 	From      *Node
 	Port      int // of From
+	Side      int // the input of the node's operator that its rows belong to
 	Partition Partition
 	Key       []int // columns, where Partition is Hash
 }

@@ -154,8 +154,8 @@ func TestNodesAreReadyToRun(t *testing.T) {
 	if got := cells(t, spec.Config); got != "rate=0.5 round=true" {
 		t.Errorf("configured with %s", got)
 	}
-	if !cmp.Equal(spec.Columns, []int{1}) || !spec.Input.Equal(bids.Outputs[0].Schema) || len(spec.Outputs) != 1 || !spec.Outputs[0].Equal(euros.Outputs[0].Schema) {
-		t.Errorf("made with columns %v of %v to %v", spec.Columns, spec.Input, spec.Outputs)
+	if !cmp.Equal(spec.Inputs[0].Columns, []int{1}) || !spec.Inputs[0].Schema.Equal(bids.Outputs[0].Schema) || len(spec.Outputs) != 1 || !spec.Outputs[0].Equal(euros.Outputs[0].Schema) {
+		t.Errorf("made with columns %v of %v to %v", spec.Inputs[0].Columns, spec.Inputs[0].Schema, spec.Outputs)
 	}
 
 	out, dead := byName["out"], byName["dead"]

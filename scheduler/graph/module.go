@@ -145,17 +145,32 @@ func (c *checker) columnHint(name, field string, in *stream) string {
 // operator checks an operator.
 func (c *checker) operator(d *draft, o *Operator) {
 	d.node.Parallelism = c.parallelism(d, o.Parallelism, c.pipeline.Options.Parallelism)
-	wasm := o.Path != "" || c.given(d.where.under("wasm"))
-	window := o.Window != nil || len(o.Aggregates) > 0 || c.given(d.where.under("window")) || c.given(d.where.under("aggregate"))
-	switch {
-	case wasm && window:
-		c.report(d.where.itsKey(), "make two of it, one reading the other", "operator %q is both a module's (wasm) and a window", d.name)
-		c.input(d)
-	case wasm:
-		c.wasmMap(d, o)
-	case window:
-		c.window(d, o)
+	var is []string
+	var makes func(*draft, *Operator)
+	for _, k := range []struct {
+		what  string
+		given bool
+		make  func(*draft, *Operator)
+	}{
+		{"a module's (wasm)", o.Path != "" || c.given(d.where.under("wasm")), c.wasm},
+		{"a window", o.Window != nil || len(o.Aggregates) > 0 || c.given(d.where.under("window")) || c.given(d.where.under("aggregate")), c.window},
+		{"a join", o.Join != nil || c.given(d.where.under("join")), c.join},
+		{"a lookup", o.Lookup != nil || c.given(d.where.under("lookup")), c.lookup},
+		{"a dedup", o.Dedup != nil || c.given(d.where.under("dedup")), c.dedup},
+		{"a top", o.Top != nil || c.given(d.where.under("top")), c.top},
+		{"a sort", o.Sort != nil || c.given(d.where.under("sort")), c.sort},
+	} {
+		if k.given {
+			is, makes = append(is, k.what), k.make
+		}
+	}
+	switch len(is) {
+	case 1:
+		makes(d, o)
 	default:
+		c.report(d.where.itsKey(), "make two of it, one reading the other", "operator %q is both %s and %s", d.name, is[0], is[1])
+		c.input(d)
+	case 0:
 		if c.given(d.where) || c.root == nil {
 			c.report(d.where.itsKey(), "add wasm: PATH, or window: {tumble: 10s} with aggregate:", "operator %q does not say what it does", clip(d.name))
 		}
@@ -174,9 +189,9 @@ func (c *checker) wasmMap(d *draft, o *Operator) {
 	}
 	d.node.about = g.about(&o.Wasm)
 	spec := operator.ModuleSpec{
-		Number: g.number, Input: in.schema,
-		Columns: c.columns(g, &o.Wasm, d.where, d.where.under("from"), in),
-		Config:  c.configRow(g, o.Config, d.where),
+		Number: g.number,
+		Inputs: []operator.ModuleInput{{Schema: in.schema, Columns: c.columns(g, &o.Wasm, d.where, d.where.under("from"), in)}},
+		Config: c.configRow(g, o.Config, d.where),
 	}
 	var streams []*stream
 	for i := range g.op.Outputs {

@@ -56,13 +56,21 @@ type EventTime struct {
 	Idle       time.Duration `yaml:"idle"`         // a split without rows for so long holds up nothing; 0 never
 }
 
-// Operator is a module's map operator, where Wasm.Path is set, or a window, where Window is.
+// Operator is a module's map or process, where Wasm.Path is set, a window, where Window is, or what
+// the one of Join, Lookup, Dedup, Top and Sort makes it that is set.
 type Operator struct {
 	Name string   `yaml:"-"`
-	From []string `yaml:"from"` // outputs: NODE for the main one, NODE.PORT for others
+	From []string `yaml:"from"` // outputs: NODE for the main one, NODE.PORT for others; not of a Join, nor with Inputs
 
 	Wasm      `yaml:",inline"`
 	Partition *Partition `yaml:"partition"` // of a map; nil: Hash where Key is set, else Forward
+	Inputs    []Input    `yaml:"inputs"`    // of a process that has several
+
+	Join   *Join   `yaml:"join"`
+	Lookup *Lookup `yaml:"lookup"`
+	Dedup  *Dedup  `yaml:"dedup"`
+	Top    *Top    `yaml:"top"`
+	Sort   *Sort   `yaml:"sort"`
 
 	Window     *Window     `yaml:"window"`
 	Aggregates []Aggregate `yaml:"aggregate"` // of a window, in this order after its key and its bounds

@@ -190,9 +190,9 @@ func (c *checker) moduleAggregate(d *draft, a *Aggregate, where place, in *strea
 	}
 	fields := g.op.Outputs[0].Fields
 	spec := operator.ModuleSpec{
-		Number: g.number, Input: in.schema, Outputs: []*abi.Schema{{Fields: fields}},
-		Columns: c.columns(g, &a.Wasm, where, d.where.under("from"), in),
-		Config:  c.configRow(g, a.Config, where),
+		Number: g.number, Outputs: []*abi.Schema{{Fields: fields}},
+		Inputs: []operator.ModuleInput{{Schema: in.schema, Columns: c.columns(g, &a.Wasm, where, d.where.under("from"), in)}},
+		Config: c.configRow(g, a.Config, where),
 	}
 	if len(fields) == 0 {
 		c.report(where, "", "operator %q produces no column", g.op.Name)

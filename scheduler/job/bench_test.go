@@ -120,8 +120,8 @@ func BenchmarkJob(b *testing.B) {
 					Source: &graph.SourceNode{Source: src, Time: &graph.Time{Column: 2, Idle: c.idle}},
 				}
 				spec := window.Spec{Input: floodSchema(), Key: []int{0}, Size: c.window, Aggregates: countAndSum()}
-				win := windowNode(b, spec, c.parallelism, graph.Input{From: source, Partition: graph.Hash, Key: []int{0}})
-				sink := &graph.Node{Name: "out", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: win}}, Sink: &discard{}}
+				win := windowNode(b, spec, c.parallelism, graph.Edge{From: source, Partition: graph.Hash, Key: []int{0}})
+				sink := &graph.Node{Name: "out", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Edge{{From: win}}, Sink: &discard{}}
 				g := &graph.Graph{Nodes: []*graph.Node{source, win, sink}, Options: graph.Options{BatchRows: 1024, Latency: 50 * time.Millisecond, Seed: 1}}
 				j, err := New(b.Context(), g, Options{Pool: pool})
 				if err != nil {

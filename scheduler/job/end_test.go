@@ -62,7 +62,7 @@ func TestSinkThatFailsToCommitAbortsThoseAfterItAndNamesThoseBefore(t *testing.T
 	first, last := &rowSink{}, &rowSink{}
 	middle := &stubborn{failing: full}
 	sink := func(name string, s operator.Sink) *graph.Node {
-		return &graph.Node{Name: name, Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: src}}, Sink: s}
+		return &graph.Node{Name: name, Parallelism: 1, DeadLetters: -1, Inputs: []graph.Edge{{From: src}}, Sink: s}
 	}
 	g := &graph.Graph{Nodes: []*graph.Node{src, sink("first", first), sink("middle", middle), sink("last", last)},
 		Options: graph.Options{BatchRows: 10, Latency: time.Millisecond}}
@@ -84,8 +84,8 @@ func TestSinkThatPanicsAtItsCommitEndsTheJobAndNotTheProcess(t *testing.T) {
 	src := sourceNode("events", &eventSource{splits: [][]event{{{"a", 1, 1}}}}, 1)
 	last := &rowSink{}
 	g := &graph.Graph{Nodes: []*graph.Node{src,
-		{Name: "broken", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: src}}, Sink: &stubborn{}},
-		{Name: "last", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: src}}, Sink: last},
+		{Name: "broken", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Edge{{From: src}}, Sink: &stubborn{}},
+		{Name: "last", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Edge{{From: src}}, Sink: last},
 	}, Options: graph.Options{BatchRows: 10, Latency: time.Millisecond}}
 	j, err := New(t.Context(), g, Options{})
 	if err != nil {
@@ -101,8 +101,8 @@ func TestSinkThatCannotBeOpenedAbortsThoseThatWere(t *testing.T) {
 	src := sourceNode("events", &eventSource{splits: [][]event{{{"a", 1, 1}}}}, 1)
 	opened := &rowSink{}
 	g := &graph.Graph{Nodes: []*graph.Node{src,
-		{Name: "opened", Parallelism: 2, DeadLetters: -1, Inputs: []graph.Input{{From: src}}, Sink: opened},
-		{Name: "closed", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: src}}, Sink: closedSink{taken}},
+		{Name: "opened", Parallelism: 2, DeadLetters: -1, Inputs: []graph.Edge{{From: src}}, Sink: opened},
+		{Name: "closed", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Edge{{From: src}}, Sink: closedSink{taken}},
 	}}
 	_, err := New(t.Context(), g, Options{})
 	if !errors.Is(err, taken) || err.Error() != "closed: taken" || opened.aborted != 2 {
@@ -202,12 +202,12 @@ func throughRelays(t *testing.T, pool *batch.Pool, events [][]event, step graph.
 	t.Helper()
 	closed := &atomic.Int64{}
 	src := sourceNode("events", &eventSource{splits: events}, parallelism)
-	one := relayNode("one", parallelism, closed, graph.Input{From: src, Partition: step, Key: []int{1}})
-	two := relayNode("two", parallelism, closed, graph.Input{From: one, Partition: step, Key: []int{2}})
+	one := relayNode("one", parallelism, closed, graph.Edge{From: src, Partition: step, Key: []int{1}})
+	two := relayNode("two", parallelism, closed, graph.Edge{From: one, Partition: step, Key: []int{2}})
 	spec := window.Spec{Input: eventSchema(), Key: []int{0}, Size: time.Second, Aggregates: countAndSum()}
-	win := windowNode(t, spec, parallelism, graph.Input{From: two, Partition: graph.Hash, Key: []int{0}})
+	win := windowNode(t, spec, parallelism, graph.Edge{From: two, Partition: graph.Hash, Key: []int{0}})
 	sink := &rowSink{}
-	out := &graph.Node{Name: "out", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: win}}, Sink: sink}
+	out := &graph.Node{Name: "out", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Edge{{From: win}}, Sink: sink}
 	j, err := New(t.Context(), &graph.Graph{Nodes: []*graph.Node{src, one, two, win, out}, Options: opts}, Options{Pool: pool})
 	if err != nil {
 		t.Fatal(err)
@@ -218,7 +218,7 @@ func throughRelays(t *testing.T, pool *batch.Pool, events [][]event, step graph.
 	return slices.Sorted(slices.Values(sink.committed))
 }
 
-func windowNode(t testing.TB, spec window.Spec, parallelism int, inputs ...graph.Input) *graph.Node {
+func windowNode(t testing.TB, spec window.Spec, parallelism int, inputs ...graph.Edge) *graph.Node {
 	t.Helper()
 	schema, err := spec.Output()
 	if err != nil {
@@ -239,14 +239,14 @@ func TestNodeMixesRowsOfASourceAndOfAWindow(t *testing.T) {
 	}
 	src := sourceNode("events", &eventSource{splits: [][]event{rows}}, 1)
 	closed := &atomic.Int64{}
-	bare := relayNode("bare", 1, closed, graph.Input{From: src})
+	bare := relayNode("bare", 1, closed, graph.Edge{From: src})
 	bare.New = func(ctx operator.Context) (operator.Operator, error) {
 		return &forgetful{relay{ctx: ctx, closed: closed}}, nil
 	}
-	both := relayNode("both", 2, closed, graph.Input{From: src, Partition: graph.Rebalance}, graph.Input{From: bare, Partition: graph.Rebalance})
-	last := relayNode("last", 2, closed, graph.Input{From: both, Partition: graph.Hash, Key: []int{0}})
+	both := relayNode("both", 2, closed, graph.Edge{From: src, Partition: graph.Rebalance}, graph.Edge{From: bare, Partition: graph.Rebalance})
+	last := relayNode("last", 2, closed, graph.Edge{From: both, Partition: graph.Hash, Key: []int{0}})
 	sink := &rowSink{}
-	runGraph(t, src, bare, both, last, &graph.Node{Name: "out", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: last}}, Sink: sink})
+	runGraph(t, src, bare, both, last, &graph.Node{Name: "out", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Edge{{From: last}}, Sink: sink})
 	if want := slices.Sorted(slices.Values(append(texts([][]event{rows}), texts([][]event{rows})...))); !slices.Equal(slices.Sorted(slices.Values(sink.committed)), want) {
 		t.Errorf("%d rows arrived of %d", len(sink.committed), len(want))
 	}
@@ -272,7 +272,7 @@ func TestDeadLettersOfSeveralNodesMeetInOneSink(t *testing.T) {
 	src := sourceNode("events", &eventSource{splits: [][]event{rows}}, 1)
 	letters := graph.Port{Name: operator.PortDeadLetters, Schema: operator.DeadLetterSchema()}
 	closed := &atomic.Int64{}
-	picky := relayNode("picky", 2, closed, graph.Input{From: src, Partition: graph.Hash, Key: []int{0}})
+	picky := relayNode("picky", 2, closed, graph.Edge{From: src, Partition: graph.Hash, Key: []int{0}})
 	picky.New = func(ctx operator.Context) (operator.Operator, error) {
 		return &choosy{relay{ctx: ctx, closed: closed}}, nil
 	}
@@ -281,8 +281,8 @@ func TestDeadLettersOfSeveralNodesMeetInOneSink(t *testing.T) {
 	}
 	out, bad := &rowSink{}, &rowSink{}
 	nodes := []*graph.Node{src, picky,
-		{Name: "out", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: picky}}, Sink: out},
-		{Name: "bad", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: src, Port: 1}, {From: picky, Port: 1}}, Sink: bad},
+		{Name: "out", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Edge{{From: picky}}, Sink: out},
+		{Name: "bad", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Edge{{From: src, Port: 1}, {From: picky, Port: 1}}, Sink: bad},
 	}
 	pool := &batch.Pool{}
 	j, err := New(t.Context(), &graph.Graph{Nodes: nodes, Options: graph.Options{BatchRows: 10, Latency: time.Millisecond}}, Options{Rows: textFormat{}, Pool: pool})

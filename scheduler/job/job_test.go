@@ -200,12 +200,12 @@ func newPipeline(t *testing.T, src *eventSource, parallelism, rows int, spec win
 	}
 	win := &graph.Node{
 		Name: "counts", Parallelism: parallelism, DeadLetters: -1,
-		Inputs:  []graph.Input{{From: source, Partition: graph.Hash, Key: spec.Key}},
+		Inputs:  []graph.Edge{{From: source, Partition: graph.Hash, Key: spec.Key}},
 		Outputs: []graph.Port{{Schema: schema}, {Name: "late", Schema: eventSchema()}},
 		New:     func(ctx operator.Context) (operator.Operator, error) { return window.New(ctx, spec) },
 	}
 	sink := func(name string, from *graph.Node, port int, s *rowSink) *graph.Node {
-		return &graph.Node{Name: name, Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: from, Port: port}}, Sink: s}
+		return &graph.Node{Name: name, Parallelism: 1, DeadLetters: -1, Inputs: []graph.Edge{{From: from, Port: port}}, Sink: s}
 	}
 	p.graph = &graph.Graph{
 		Name:    "test",

@@ -109,7 +109,7 @@ func (p *planner) connect(c *chain) {
 }
 
 // oneToOne says whether an input brings rows from the subtask of the same number only.
-func oneToOne(n *graph.Node, in graph.Input) bool {
+func oneToOne(n *graph.Node, in graph.Edge) bool {
 	return in.Partition == graph.Forward && in.From.Parallelism == n.Parallelism
 }
 
@@ -209,7 +209,7 @@ func (p *planner) failures(n *graph.Node, s *task.Stats) task.Failures {
 func (p *planner) link(n *graph.Node) {
 	for i, in := range n.Inputs {
 		for subtask, from := range p.members[in.From] {
-			l := task.Link{Input: i}
+			l := task.Link{Input: in.Side}
 			if chained(n) {
 				l.Next = p.members[n][subtask]
 			} else {

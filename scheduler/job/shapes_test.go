@@ -52,7 +52,7 @@ func (r *relay) Watermark(_ context.Context, t abi.EventTime, _ operator.Output)
 
 func (r *relay) Close(context.Context) error { r.closed.Add(1); return nil }
 
-func relayNode(name string, parallelism int, closed *atomic.Int64, inputs ...graph.Input) *graph.Node {
+func relayNode(name string, parallelism int, closed *atomic.Int64, inputs ...graph.Edge) *graph.Node {
 	return &graph.Node{
 		Name: name, Parallelism: parallelism, DeadLetters: -1, Inputs: inputs, Outputs: []graph.Port{{Schema: eventSchema()}},
 		New: func(ctx operator.Context) (operator.Operator, error) { return &relay{ctx: ctx, closed: closed}, nil },
@@ -99,13 +99,13 @@ func TestRowsArriveOnceThroughEveryPartitioning(t *testing.T) {
 		nodes := []*graph.Node{src}
 		at, subtasks := src, 0
 		for i := range 1 + r.IntN(4) {
-			in := graph.Input{From: at, Partition: kinds[r.IntN(3)], Key: []int{0}}
+			in := graph.Edge{From: at, Partition: kinds[r.IntN(3)], Key: []int{0}}
 			at = relayNode(fmt.Sprint("relay", i), 1+r.IntN(3), closed, in)
 			subtasks += at.Parallelism
 			nodes = append(nodes, at)
 		}
 		sink := &rowSink{}
-		nodes = append(nodes, &graph.Node{Name: "out", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: at}}, Sink: sink})
+		nodes = append(nodes, &graph.Node{Name: "out", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Edge{{From: at}}, Sink: sink})
 		j := runGraph(t, nodes...)
 		want := texts(events)
 		if got := slices.Sorted(slices.Values(sink.committed)); !slices.Equal(got, want) {
@@ -126,9 +126,9 @@ func TestBroadcastGivesEverySubtaskAllRowsAndUnionMixesStreams(t *testing.T) {
 	events := [][]event{{{"a", 1, 1}, {"b", 2, 2}}, {{"c", 3, 3}}}
 	closed := &atomic.Int64{}
 	left, right := sourceNode("left", &eventSource{splits: events}, 2), sourceNode("right", &eventSource{splits: events[:1]}, 1)
-	both := relayNode("both", 3, closed, graph.Input{From: left, Partition: graph.Broadcast}, graph.Input{From: right, Partition: graph.Rebalance})
+	both := relayNode("both", 3, closed, graph.Edge{From: left, Partition: graph.Broadcast}, graph.Edge{From: right, Partition: graph.Rebalance})
 	sink := &rowSink{}
-	runGraph(t, left, right, both, &graph.Node{Name: "out", Parallelism: 2, DeadLetters: -1, Inputs: []graph.Input{{From: both, Partition: graph.Rebalance}}, Sink: sink})
+	runGraph(t, left, right, both, &graph.Node{Name: "out", Parallelism: 2, DeadLetters: -1, Inputs: []graph.Edge{{From: both, Partition: graph.Rebalance}}, Sink: sink})
 	var want []string
 	for range 3 {
 		want = append(want, texts(events)...)
@@ -143,10 +143,10 @@ func TestOneOutputFeedsSeveralReaders(t *testing.T) {
 	events := [][]event{{{"a", 1, 1}, {"b", 2, 2}}}
 	closed := &atomic.Int64{}
 	src := sourceNode("events", &eventSource{splits: events}, 1)
-	one, two := relayNode("one", 1, closed, graph.Input{From: src}), relayNode("two", 2, closed, graph.Input{From: src, Partition: graph.Hash, Key: []int{0}})
+	one, two := relayNode("one", 1, closed, graph.Edge{From: src}), relayNode("two", 2, closed, graph.Edge{From: src, Partition: graph.Hash, Key: []int{0}})
 	sinks := []*rowSink{{}, {}, {}}
 	sink := func(i int, from *graph.Node) *graph.Node {
-		return &graph.Node{Name: fmt.Sprint("out", i), Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: from}}, Sink: sinks[i]}
+		return &graph.Node{Name: fmt.Sprint("out", i), Parallelism: 1, DeadLetters: -1, Inputs: []graph.Edge{{From: from}}, Sink: sinks[i]}
 	}
 	runGraph(t, src, one, two, sink(0, src), sink(1, one), sink(2, two))
 	for i, s := range sinks {
@@ -166,16 +166,16 @@ func TestIdleSplitDoesNotHoldTheWatermarkBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hash := func(from *graph.Node) graph.Input {
-		return graph.Input{From: from, Partition: graph.Hash, Key: []int{0}}
+	hash := func(from *graph.Node) graph.Edge {
+		return graph.Edge{From: from, Partition: graph.Hash, Key: []int{0}}
 	}
 	win := &graph.Node{
-		Name: "counts", Parallelism: 2, DeadLetters: -1, Inputs: []graph.Input{hash(busy), hash(quiet)},
+		Name: "counts", Parallelism: 2, DeadLetters: -1, Inputs: []graph.Edge{hash(busy), hash(quiet)},
 		Outputs: []graph.Port{{Schema: schema}, {Name: "late", Schema: eventSchema()}},
 		New:     func(ctx operator.Context) (operator.Operator, error) { return window.New(ctx, spec) },
 	}
 	sink := &rowSink{}
-	out := &graph.Node{Name: "out", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: win}}, Sink: sink}
+	out := &graph.Node{Name: "out", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Edge{{From: win}}, Sink: sink}
 	g := &graph.Graph{Nodes: []*graph.Node{busy, quiet, win, out}, Options: graph.Options{BatchRows: 1, Latency: time.Millisecond, Seed: 1}}
 	j, err := New(t.Context(), g, Options{})
 	if err != nil {
@@ -203,12 +203,12 @@ func TestIdleSplitDoesNotHoldTheWatermarkBack(t *testing.T) {
 func TestPanicOfAnOperatorEndsTheJobAsABugAndNotTheProcess(t *testing.T) {
 	closed := &atomic.Int64{}
 	src := sourceNode("events", &eventSource{splits: [][]event{{{"a", 1, 1}}}}, 1)
-	broken := relayNode("broken", 1, closed, graph.Input{From: src})
+	broken := relayNode("broken", 1, closed, graph.Edge{From: src})
 	broken.New = func(ctx operator.Context) (operator.Operator, error) {
 		return &relay{ctx: ctx, closed: closed, panics: true}, nil
 	}
 	sink := &rowSink{}
-	g := &graph.Graph{Nodes: []*graph.Node{src, broken, {Name: "out", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Input{{From: broken}}, Sink: sink}},
+	g := &graph.Graph{Nodes: []*graph.Node{src, broken, {Name: "out", Parallelism: 1, DeadLetters: -1, Inputs: []graph.Edge{{From: broken}}, Sink: sink}},
 		Options: graph.Options{BatchRows: 1, Latency: time.Millisecond}}
 	j, err := New(t.Context(), g, Options{})
 	if err != nil {

@@ -31,11 +31,18 @@ type Module interface {
 type ModuleSpec struct {
 	Number int // of the operator in the description
 	// Config is the configuration: one row of the operator's Config fields.
-	Config *batch.Batch
-	// Columns is, for each field of the operator's input, the column of the stream.
-	Columns []int
-	Input   *abi.Schema   // of the stream
+	Config  *batch.Batch
+	Inputs  []ModuleInput // one for each of the operator's inputs
 	Outputs []*abi.Schema // of the output ports, forwarded columns included
+}
+
+// ModuleInput is what an input of a module's operator reads.
+type ModuleInput struct {
+	Schema  *abi.Schema // of the stream
+	Columns []int       // for each field of the input, the column of the stream
+	// Key has the columns of the stream by which a keyed input of a process is partitioned, in the
+	// order of the description's key where it has one. Empty of other inputs.
+	Key []int
 }
 
 // Aggregate folds rows into accumulators that it keeps by slot: a small number that its caller

@@ -13,6 +13,7 @@ import (
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
+	"github.com/wasmill/wasmill/state"
 )
 
 // Operator transforms streams. One goroutine makes all calls to one Operator: Open first, then
@@ -32,6 +33,29 @@ type Operator interface {
 	Watermark(ctx context.Context, t abi.EventTime, out Output) error
 	// Close frees what the operator holds.
 	Close(ctx context.Context) error
+}
+
+// Stateful is an operator that remembers something from call to call. Its state lies in Context.State,
+// or goes there at Flush: an operator that is made anew over what a store held after Flush, with
+// the watermark of then, goes on as if it were the same one. A node whose operator is Stateful is made with a
+// store, and its key groups may be another range than those of the subtask that wrote them.
+type Stateful interface {
+	Operator
+	// Flush writes what the operator remembers and has not written yet to Context.State. It is
+	// called between any two other calls, and leaves the operator as it was. Whether the store
+	// is flushed then is the caller's decision.
+	Flush(ctx context.Context) error
+}
+
+// Clocked is an operator that acts by processing time.
+type Clocked interface {
+	Operator
+	// Next returns when Tick is to be called, the zero time for never. It is asked after Open and
+	// after each other call.
+	Next() time.Time
+	// Tick says that processing time has come to now, which is not before Next, and never goes
+	// back. It is not called once Watermark has been called with watermark.Max.
+	Tick(ctx context.Context, now time.Time, out Output) error
 }
 
 // Output takes what an operator produces. It belongs to the call that it is given to.
@@ -54,4 +78,12 @@ type Context struct {
 	Seed        uint64           // the job's, for all that is random
 	Log         *slog.Logger
 	Counters    *Counters
+	// State holds the key groups of the subtask, and what belongs to the subtask alone. It is set where the
+	// node is stateful. Whoever made the context flushes and closes it.
+	State state.Store
+	// Groups is how many key groups the job has: a key is in the group state.GroupOf(key, Groups),
+	// where the key is the values of its columns, one batch.AppendValue after the other.
+	Groups int
+	// Watermark is the watermark as of which State is; watermark.Min at the start of a job.
+	Watermark abi.EventTime
 }

@@ -210,3 +210,25 @@ func text(buf []byte, at uint64, limit int) (string, error) {
 	}
 	return string(raw), nil
 }
+
+// Int64 returns a field of eight bytes, 0 where it is absent.
+func (t Table) Int64(id int) (int64, error) {
+	pos, err := t.field(id, 8, 8)
+	if pos == 0 || err != nil {
+		return 0, err
+	}
+	return int64(binary.LittleEndian.Uint64(t.buf[pos:])), nil
+}
+
+// Bytes returns a vector of bytes, at most limit of them, nil where it is absent.
+func (t Table) Bytes(id, limit int) ([]byte, error) {
+	at, err := t.indirect(id)
+	if at == 0 || err != nil {
+		return nil, err
+	}
+	b, err := vector(t.buf, at, 1)
+	if err == nil && len(b) > limit {
+		return nil, fmt.Errorf("a vector of %d bytes, at most %d are possible", len(b), limit)
+	}
+	return b, err
+}

@@ -113,7 +113,7 @@ func runOn(t testing.TB, e *wasm.Engine, bin []byte, name string) *outcome {
 		Node: "node", Parallelism: 1, Pool: &s.pool, Seed: 1, Counters: &operator.Counters{},
 		Now: func() time.Time { return time.Unix(1000, 0) }, Log: slog.New(slog.NewTextHandler(&o.logged, nil)),
 	}
-	spec := operator.ModuleSpec{Number: number, Input: in, Columns: []int{0}, Config: oneRow(&s.pool, op.Config)}
+	spec := operator.ModuleSpec{Number: number, Inputs: []operator.ModuleInput{{Schema: in, Columns: []int{0}}}, Config: oneRow(&s.pool, op.Config)}
 	for i := range op.Outputs {
 		schema := op.Outputs[i].Schema()
 		if op.Outputs[i].Forward {

@@ -40,7 +40,7 @@ func spin(t testing.TB, a *assembly) (stop func()) {
 			in := op.Inputs[0].Schema()
 			c := operator.Context{Parallelism: 1, Pool: &s.pool, Counters: &operator.Counters{}, Now: time.Now}
 			o, err := m.Operator(c, operator.ModuleSpec{
-				Number: number, Input: in, Columns: []int{0}, Outputs: []*abi.Schema{in, in}, Config: oneRow(&s.pool, op.Config),
+				Number: number, Inputs: []operator.ModuleInput{{Schema: in, Columns: []int{0}}}, Outputs: []*abi.Schema{in, in}, Config: oneRow(&s.pool, op.Config),
 			})
 			if err != nil {
 				t.Error(err)
