@@ -8,7 +8,6 @@ package memory
 
 import (
 	"bytes"
-	"encoding/binary"
 
 	"github.com/wasmill/wasmill/state"
 	"github.com/wasmill/wasmill/state/internal/flat"
@@ -94,10 +93,7 @@ func (s *Store) set(n uint32, key []byte, hash uint32, value []byte) {
 	if n != flat.None {
 		s.entries.SetValue(n, value)
 	} else {
-		n = s.entries.Insert(key, hash, value)
-		if s.ordered(key) {
-			s.order.Insert(s.entries, n)
-		}
+		s.order.Insert(s.entries, s.entries.Insert(key, hash, value))
 	}
 	s.entries.Compact()
 }
@@ -106,9 +102,7 @@ func (s *Store) remove(n uint32) {
 	if n == flat.None {
 		return
 	}
-	if s.ordered(s.entries.Key(n)) {
-		s.order.Remove(s.entries, n)
-	}
+	s.order.Remove(s.entries, n)
 	s.entries.Remove(n)
 	s.entries.Compact()
 }
@@ -129,55 +123,14 @@ func (s *Store) Stats() state.Stats {
 // view is entries with an order over some states of them.
 type view struct {
 	entries *flat.Map
-	order   flat.Tree
-	states  [1 << 16 / 64]uint64 // which are in the order, a bit each
-	all     bool                 // are in the order
-}
-
-func stateOf(key []byte) uint16 { return binary.BigEndian.Uint16(key[2:]) }
-
-// ordered says whether a key belongs into the order.
-func (v *view) ordered(key []byte) bool {
-	id := stateOf(key)
-	return v.all || v.states[id/64]>>(id%64)&1 == 1
-}
-
-// orderRange brings the keys of a range in order: of its state, or all where it has several.
-func (v *view) orderRange(from, to []byte) {
-	one := len(from) >= 4 && len(to) >= 4 && bytes.Equal(from[:2], to[:2]) && stateOf(to)-stateOf(from) <= 1
-	if v.all || one && v.ordered(from) && (len(to) == 4 || v.ordered(to)) {
-		return
-	}
-	var missing []uint32
-	for n := range uint32(v.entries.Cap()) {
-		if v.entries.Has(n) && !v.ordered(v.entries.Key(n)) && (!one || v.in(n, from, to)) {
-			missing = append(missing, n)
-		}
-	}
-	flat.Sort(v.entries, missing)
-	for _, n := range missing {
-		v.order.Insert(v.entries, n)
-	}
-	if !one {
-		v.all = true
-		return
-	}
-	for _, id := range []uint16{stateOf(from), stateOf(to)} {
-		v.states[id/64] |= 1 << (id % 64)
-	}
-}
-
-// in says whether an entry is of the state of one end of a range.
-func (v *view) in(n uint32, from, to []byte) bool {
-	id := stateOf(v.entries.Key(n))
-	return id == stateOf(from) || id == stateOf(to)
+	order   flat.Order
 }
 
 // Scan reads a range.
 func (v *view) Scan(from, to []byte, limit state.Limit, keys, values *state.Strings) (bool, error) {
 	keys.Reset()
 	values.Reset()
-	v.orderRange(from, to)
+	v.order.Cover(v.entries, from, to, func(uint32) bool { return true })
 	for c := v.order.Seek(v.entries, from); c.Entry() != flat.None; c.Next() {
 		key := v.entries.Key(c.Entry())
 		if bytes.Compare(key, to) >= 0 {

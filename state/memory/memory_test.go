@@ -14,7 +14,9 @@ import (
 )
 
 func TestStore(t *testing.T) {
-	statetest.TestStore(t, func(_ *testing.T, groups state.Groups) state.Store { return memory.New(groups) })
+	statetest.TestStore(t, statetest.Backend{
+		Open: func(_ *testing.T, groups state.Groups) state.Store { return memory.New(groups) },
+	})
 }
 
 // BenchmarkUpdate adds 1 to the counts of 1,000 keys a call, beside a plain Go map.

@@ -19,11 +19,26 @@ import (
 
 const groups = 16
 
-// TestStore tests the stores that open makes. Each is for the given key groups, and empty.
-func TestStore(t *testing.T, open func(*testing.T, state.Groups) state.Store) {
+// Backend is what makes the stores to be tested.
+type Backend struct {
+	// Open returns an empty store for key groups. Several are open at a time.
+	Open func(t *testing.T, groups state.Groups) state.Store
+
+	// Crash ends a store as a power cut does and returns it as it is after. nil is for a backend
+	// that is not durable.
+	Crash func(t *testing.T, store state.Store) state.Store
+
+	// ValueSize is how many bytes a random value has at most, for a store whose budget is to be
+	// exceeded. The default is 60.
+	ValueSize int
+}
+
+// TestStore tests the stores of a backend.
+func TestStore(t *testing.T, backend Backend) {
+	open := backend.Open
 	t.Run("agrees with a map", func(t *testing.T) {
 		for seed := range uint64(4) {
-			f := &fixture{T: t, Rand: rand.New(rand.NewPCG(seed, 0)), seed: seed, model: map[string]string{}}
+			f := newFixture(t, backend, seed)
 			f.store = open(t, state.Groups{To: groups})
 			f.run(3000)
 			f.checkAll(f.store, f.model)
@@ -31,7 +46,7 @@ func TestStore(t *testing.T, open func(*testing.T, state.Groups) state.Store) {
 		}
 	})
 	t.Run("groups move to other stores", func(t *testing.T) {
-		f := &fixture{T: t, Rand: rand.New(rand.NewPCG(99, 0)), seed: 99, model: map[string]string{}}
+		f := newFixture(t, backend, 99)
 		f.store = open(t, state.Groups{To: groups})
 		f.run(2000)
 		f.handOver(open)
@@ -67,9 +82,18 @@ func TestStore(t *testing.T, open func(*testing.T, state.Groups) state.Store) {
 type fixture struct {
 	*testing.T
 	*rand.Rand
-	seed  uint64
-	store state.Store
-	model map[string]string
+	backend Backend
+	seed    uint64
+	store   state.Store
+	model   map[string]string
+	flushed map[string]string // the model as of the last Flush
+}
+
+func newFixture(t *testing.T, backend Backend, seed uint64) *fixture {
+	if backend.ValueSize == 0 {
+		backend.ValueSize = 60
+	}
+	return &fixture{T: t, Rand: rand.New(rand.NewPCG(seed, 0)), backend: backend, seed: seed, model: map[string]string{}}
 }
 
 func (f *fixture) must(err error) {
@@ -79,16 +103,20 @@ func (f *fixture) must(err error) {
 	}
 }
 
-// key returns one of some thousand keys, of four states, with zeros and namespaces.
+// key returns one of some thousand keys, of four states, with zeros and namespaces, some unkeyed.
 func (f *fixture) key() []byte {
 	user := bytes.Repeat([]byte{byte(f.IntN(3))}, f.IntN(4))
 	if f.IntN(2) == 0 {
 		user = fmt.Appendf(user, "key %d", f.IntN(40))
 	}
-	return state.AppendKey(nil, state.Group(f.IntN(groups)), state.ID(1+f.IntN(4)), user, make([]byte, f.IntN(3)))
+	group := state.Group(f.IntN(groups + 1))
+	if group == groups {
+		group = state.Unkeyed
+	}
+	return state.AppendKey(nil, group, state.ID(1+f.IntN(4)), user, make([]byte, f.IntN(3)))
 }
 
-func (f *fixture) value() []byte { return bytes.Repeat([]byte{byte(f.Int())}, f.IntN(60)) }
+func (f *fixture) value() []byte { return bytes.Repeat([]byte{byte(f.Int())}, f.IntN(f.backend.ValueSize)) }
 
 func (f *fixture) keys() *state.Strings {
 	var keys state.Strings
@@ -127,9 +155,12 @@ func (f *fixture) rare() {
 	switch f.IntN(10) {
 	case 0:
 		f.must(f.store.Flush())
+		f.flushed = maps.Clone(f.model)
 	case 1:
 		f.snapshot()
 	case 2:
+		f.crash()
+	case 3:
 		g, id, user, _, ok := state.ParseKey(f.key())
 		if !ok {
 			f.Fatalf("seed %d: a key can't be taken apart", f.seed)
@@ -139,6 +170,19 @@ func (f *fixture) rare() {
 		f.must(state.DeleteRange(f.store, from, to))
 		maps.DeleteFunc(f.model, func(key, _ string) bool { return key >= string(from) && key < string(to) })
 	}
+}
+
+// crash sees that a store comes back as of its last Flush.
+func (f *fixture) crash() {
+	if f.backend.Crash == nil {
+		return
+	}
+	f.store = f.backend.Crash(f.T, f.store)
+	f.model = maps.Clone(f.flushed)
+	if f.model == nil {
+		f.model = map[string]string{}
+	}
+	f.checkAll(f.store, f.model)
 }
 
 func (f *fixture) get() {
@@ -167,7 +211,7 @@ func (f *fixture) update() {
 			delete(f.model, key)
 			return nil, false
 		}
-		value := append(slices.Clone(old[:min(len(old), 50)]), f.value()...)
+		value := append(slices.Clone(old[:min(len(old), f.backend.ValueSize-10)]), f.value()...)
 		f.model[key] = string(value)
 		return value, true
 	}))
@@ -221,7 +265,7 @@ func (f *fixture) checkRange(s state.Scanner, model map[string]string, from, to 
 
 func (f *fixture) checkAll(s state.Scanner, model map[string]string) {
 	f.Helper()
-	f.checkRange(s, model, state.Group(0).Prefix(), state.Group(groups).Prefix(), state.Limit{Entries: 100})
+	f.checkRange(s, model, state.Group(0).Prefix(), bytes.Repeat([]byte{0xff}, 4), state.Limit{Entries: 100})
 }
 
 // snapshot sees that a snapshot stays as it is.
@@ -229,6 +273,7 @@ func (f *fixture) snapshot() {
 	snap, err := f.store.Snapshot()
 	f.must(err)
 	model := maps.Clone(f.model)
+	f.flushed = model
 	for range 20 {
 		key := f.key()
 		f.must(f.store.Put(key, f.value()))
@@ -247,6 +292,7 @@ func (f *fixture) handOver(open func(*testing.T, state.Groups) state.Store) {
 	for subtask := range 3 {
 		part := open(f.T, state.Split(groups, subtask, 3))
 		f.must(state.Copy(part, snap, part.Groups()))
+		f.checkRange(part, nil, state.Unkeyed.Prefix(), bytes.Repeat([]byte{0xff}, 4), state.Limit{})
 		if subtask == 1 {
 			key := state.AppendKey(nil, part.Groups().From, 1, []byte("moved"), nil)
 			f.must(part.Put(key, key))
@@ -255,6 +301,7 @@ func (f *fixture) handOver(open func(*testing.T, state.Groups) state.Store) {
 		f.must(state.Copy(merged, part, part.Groups()))
 		f.must(part.Close())
 	}
+	f.must(state.CopyUnkeyed(merged, snap))
 	f.checkAll(merged, f.model)
 	f.must(snap.Close())
 	f.must(f.store.Close())

@@ -32,6 +32,7 @@ const (
 	Used   Flag = 1 << iota // since the log's hand last passed
 	Dirty                   // to be written to what lies below
 	Absent                  // known to have no value
+	New                     // known to have no value in what lies below
 )
 
 // Map is a hash table from bytes to bytes. It gives each key a number, dense and reused after
@@ -65,6 +66,9 @@ func (m *Map) Cap() int { return len(m.entries) }
 func (m *Map) Bytes() int64 {
 	return int64(8*cap(m.index)) + int64(entrySize*cap(m.entries)) + int64(4*cap(m.free)) + m.log.held
 }
+
+// Segments returns how many segments the log has.
+func (m *Map) Segments() int { return len(m.log.queue) }
 
 // Has says whether a number is of an entry.
 func (m *Map) Has(n uint32) bool { return m.entries[n].ref != noRef }
