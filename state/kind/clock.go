@@ -102,7 +102,7 @@ func (c *Clock) since(g state.Group, stamp int64) int64 {
 	case c.store == nil:
 		return c.now
 	case g == state.Unkeyed:
-		return max(c.unkeyed, never)
+		return c.unkeyed
 	}
 	return c.began[g-c.groups.From]
 }

@@ -197,12 +197,15 @@ func (l *List) trim(key Key) (int, error) {
 	}
 	gone := 0
 	for i := range l.stored.Len() {
-		_, live, err := l.read(key.Group, l.stored.At(i), l.values.At(i))
+		stamp, _, err := cut(l.values.At(i))
 		if err != nil {
 			return 0, err
 		}
-		if live {
+		if !l.ttl.over(key.Group, stamp) {
 			break
+		}
+		if err := l.store.Delete(l.stored.At(i)); err != nil {
+			return 0, err
 		}
 		gone++
 	}

@@ -91,8 +91,8 @@ func (s *Sweeper) some(most int) (looked int, ended bool, err error) {
 	st := s.states[s.state]
 	e := st.base()
 	if len(s.from) == 0 {
-		s.from = state.AppendPrefix(s.from, s.group, e.id)
-		s.to = state.AppendPrefix(s.to[:0], s.group, e.id+1)
+		s.from = state.AppendKey(s.from, s.group, e.id, nil, nil)
+		s.to = state.AppendKey(s.to[:0], s.group, e.id+1, nil, nil)
 	}
 	more, err := s.store.Scan(s.from, s.to, state.Limit{Entries: most, Bytes: sweepBytes}, &s.keys, &s.values)
 	if err != nil {
