@@ -37,7 +37,7 @@ type aggregate struct {
 	a, b     batch.Message
 }
 
-var _ operator.Aggregate = (*aggregate)(nil)
+var _ operator.Sized = (*aggregate)(nil)
 
 func newAggregate(m *Module, c operator.Context, spec operator.ModuleSpec) (*aggregate, error) {
 	s, err := newSubtask(m, c, spec, describe.Aggregate)
@@ -319,6 +319,52 @@ func (o *aggregate) order(m *batch.Message, n int) ([]uint32, error) {
 	}
 	return rows, nil
 }
+
+// Copy replaces accumulators by others.
+func (o *aggregate) Copy(into, from []uint32) {
+	for i, slot := range into {
+		// A copy of its own: set may move what get returned.
+		o.encoded = append(o.encoded[:0], o.store.get(from[i])...)
+		o.store.clear(slot)
+		if len(o.encoded) > 0 {
+			o.store.set(slot, o.encoded)
+		}
+	}
+}
+
+// Accumulator is the type that the module declares.
+func (o *aggregate) Accumulator() abi.Field {
+	f := o.accumulator.Fields[0]
+	return abi.Field{Type: f.Type, Scale: f.Scale, Children: f.Children}
+}
+
+// Save appends accumulators to a column, without asking the guest.
+func (o *aggregate) Save(_ context.Context, slots []uint32, to *batch.ColumnBuilder) error {
+	for _, slot := range slots {
+		value := o.store.get(slot)
+		if len(value) == 0 {
+			to.AppendNull()
+		} else if _, err := to.AppendValue(value); err != nil {
+			return fmt.Errorf("accumulator in slot %d: %w", slot, err) // a fault of ours
+		}
+	}
+	return nil
+}
+
+// Load replaces accumulators by those of a column.
+func (o *aggregate) Load(_ context.Context, slots []uint32, from *batch.Column) error {
+	for i, slot := range slots {
+		o.store.clear(slot)
+		if !from.Null(i) {
+			o.encoded = batch.AppendValue(o.encoded[:0], from, i)
+			o.store.set(slot, o.encoded)
+		}
+	}
+	return nil
+}
+
+// Memory returns about how many bytes the accumulators take.
+func (o *aggregate) Memory() int64 { return int64(len(o.store.data) - o.store.holes) }
 
 // Clear empties slots.
 func (o *aggregate) Clear(slots []uint32) {

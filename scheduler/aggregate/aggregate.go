@@ -81,6 +81,42 @@ func (c Call) Output(in *abi.Schema) (abi.Field, error) {
 	return out, nil
 }
 
+// Exact says whether accumulators merge to the same whatever rows each has seen and in whatever
+// order they are merged. A sum of floats rounds, and the first of equal times depends on the order.
+func (c Call) Exact(in *abi.Schema) bool {
+	switch c.Function {
+	case "first", "last":
+		return false
+	case "sum", "avg":
+		return in.Fields[c.Columns[0]].Type != abi.Float64
+	}
+	return true
+}
+
+// Retracts says whether the call can follow a changelog, with rows that are taken back.
+func (c Call) Retracts() bool {
+	switch c.Function {
+	case "first", "last", "top":
+		return false
+	}
+	return true
+}
+
+// NewRetractor returns an aggregate for a call that Output accepted and that Retracts. It keeps how
+// often it has seen each value where New's would keep the value alone.
+func NewRetractor(c Call, in *abi.Schema) operator.Retractor {
+	switch c.Function {
+	case "count_distinct":
+		return &countDistinct{col: c.Columns[0], values: multiset{field: item(&in.Fields[c.Columns[0]]), counted: true}}
+	case "min", "max":
+		f := &in.Fields[c.Columns[0]]
+		return &countedExtreme{
+			col: c.Columns[0], greatest: c.Function == "max", order: order(f), values: multiset{field: item(f), counted: true},
+		}
+	}
+	return New(c, in).(operator.Retractor)
+}
+
 // New returns an aggregate for a call that Output accepted.
 func New(c Call, in *abi.Schema) operator.Aggregate {
 	if c.Function == "top" {
@@ -97,16 +133,16 @@ func New(c Call, in *abi.Schema) operator.Aggregate {
 	f := &in.Fields[col]
 	switch c.Function {
 	case "count_distinct":
-		return &countDistinct{col: col}
+		return &countDistinct{col: col, values: multiset{field: item(f)}}
 	case "sum", "avg":
 		if f.Type == abi.Float64 {
 			return &floatSum{col: col, mean: c.Function == "avg"}
 		}
 		return &intSum{col: col, typ: f.Type, mean: c.Function == "avg", name: f.Name}
 	case "first", "last":
-		return &byTime{col: col, last: c.Function == "last"}
+		return &byTime{col: col, last: c.Function == "last", field: typeOf(f)}
 	case "min", "max":
-		return &extreme{col: col, greatest: c.Function == "max", less: order(f)}
+		return &extreme{col: col, greatest: c.Function == "max", less: order(f), field: typeOf(f)}
 	}
 	panic(fmt.Sprintf("aggregate: New(%q), which Output refuses", c.Function))
 }
@@ -161,6 +197,27 @@ func reach[T any](acc []T, slots []uint32) []T {
 		return acc
 	}
 	return append(acc, make([]T, int(most)+1-len(acc))...)
+}
+
+// typeOf returns the type of a field, without its name.
+func typeOf(f *abi.Field) abi.Field {
+	return abi.Field{Type: f.Type, Scale: f.Scale, Children: f.Children}
+}
+
+// item returns a field of the same type for the items of a list.
+func item(f *abi.Field) abi.Field {
+	it := typeOf(f)
+	it.Name = "item"
+	return it
+}
+
+// copyAll copies accumulators that lie in a slice and point to nothing.
+func copyAll[T any](acc []T, into, from []uint32) []T {
+	acc = reach(reach(acc, into), from)
+	for i, s := range into {
+		acc[s] = acc[from[i]]
+	}
+	return acc
 }
 
 type rejecting = func(row int, reason error) error

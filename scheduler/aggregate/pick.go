@@ -16,8 +16,8 @@ import (
 )
 
 var (
-	_ operator.Aggregate = (*extreme)(nil)
-	_ operator.Aggregate = (*byTime)(nil)
+	_ operator.Sized = (*extreme)(nil)
+	_ operator.Sized = (*byTime)(nil)
 )
 
 // order returns how two encoded values of a field compare, neither of them null. Strings and
@@ -57,61 +57,6 @@ func text(encoded []byte) []byte {
 	return encoded[1+used:]
 }
 
-// slab keeps a short run of bytes a slot; a nil one is none.
-type slab struct {
-	spans   []span
-	data    []byte
-	garbage int
-}
-
-type span struct {
-	at       int64
-	used     uint32
-	capacity uint32 // 0 for a slot that keeps nothing
-}
-
-func (s *slab) get(slot uint32) []byte {
-	if int(slot) >= len(s.spans) || s.spans[slot].used == 0 {
-		return nil
-	}
-	p := s.spans[slot]
-	return s.data[p.at : p.at+int64(p.used)]
-}
-
-func (s *slab) set(slot uint32, value []byte) {
-	s.spans = reach(s.spans, []uint32{slot})
-	p := &s.spans[slot]
-	if int(p.capacity) < len(value) {
-		s.garbage += int(p.capacity)
-		*p = span{at: int64(len(s.data)), capacity: uint32(len(value))}
-		s.data = append(s.data, value...)
-	}
-	p.used = uint32(copy(s.data[p.at:p.at+int64(p.capacity)], value))
-	// compact looks at all spans: there is a byte of garbage for each.
-	if s.garbage > max(4096, len(s.spans)) && 2*s.garbage > len(s.data) {
-		s.compact()
-	}
-}
-
-func (s *slab) clear(slot uint32) {
-	if int(slot) < len(s.spans) {
-		s.garbage += int(s.spans[slot].capacity)
-		s.spans[slot] = span{}
-	}
-}
-
-func (s *slab) compact() {
-	kept := make([]byte, 0, len(s.data)-s.garbage)
-	for i := range s.spans {
-		if p := &s.spans[i]; p.capacity > 0 {
-			at := int64(len(kept))
-			kept = append(kept, s.data[p.at:p.at+int64(p.used)]...)
-			*p = span{at: at, used: p.used, capacity: p.used}
-		}
-	}
-	s.data, s.garbage = kept, 0
-}
-
 // appendValue appends an encoded value, nil for null.
 func appendValue(out *batch.ColumnBuilder, encoded []byte) error {
 	if encoded == nil {
@@ -128,6 +73,7 @@ type extreme struct {
 	col      int
 	greatest bool
 	less     func(a, b []byte) int
+	field    abi.Field
 	acc      slab
 	value    []byte
 }
@@ -174,6 +120,27 @@ func (a *extreme) Result(_ context.Context, slots []uint32, out []*batch.ColumnB
 	return nil
 }
 
+func (a *extreme) Copy(into, from []uint32) { a.acc.copy(into, from) }
+
+func (a *extreme) Accumulator() abi.Field { return a.field }
+
+func (a *extreme) Save(ctx context.Context, slots []uint32, to *batch.ColumnBuilder) error {
+	return a.Result(ctx, slots, []*batch.ColumnBuilder{to})
+}
+
+func (a *extreme) Load(_ context.Context, slots []uint32, from *batch.Column) error {
+	for row, s := range slots {
+		a.acc.clear(s)
+		if !from.Null(row) {
+			a.value = batch.AppendValue(a.value[:0], from, row)
+			a.acc.set(s, a.value)
+		}
+	}
+	return nil
+}
+
+func (a *extreme) Memory() int64 { return a.acc.memory() }
+
 func (a *extreme) Clear(slots []uint32) {
 	for _, s := range slots {
 		a.acc.clear(s)
@@ -187,7 +154,8 @@ type byTime struct {
 	stateless
 	col   int
 	last  bool
-	acc   slab // 8 bytes of event time, then the value
+	field abi.Field // of the value
+	acc   slab      // 8 bytes of event time, then the value
 	value []byte
 }
 
@@ -238,6 +206,46 @@ func (a *byTime) Result(_ context.Context, slots []uint32, out []*batch.ColumnBu
 	}
 	return nil
 }
+
+func (a *byTime) Copy(into, from []uint32) { a.acc.copy(into, from) }
+
+// Accumulator is null where no row has come.
+func (a *byTime) Accumulator() abi.Field {
+	value := a.field
+	value.Name = "value"
+	return abi.Field{Type: abi.Struct, Children: []abi.Field{{Name: "time", Type: abi.Timestamp}, value}}
+}
+
+func (a *byTime) Save(_ context.Context, slots []uint32, to *batch.ColumnBuilder) error {
+	for _, s := range slots {
+		v := a.acc.get(s)
+		if v == nil {
+			to.AppendNull()
+			continue
+		}
+		to.Child(0).AppendInt64(int64(binary.LittleEndian.Uint64(v)))
+		if err := appendValue(to.Child(1), v[8:]); err != nil {
+			return err
+		}
+		to.EndStruct()
+	}
+	return nil
+}
+
+func (a *byTime) Load(_ context.Context, slots []uint32, from *batch.Column) error {
+	times := from.Children[0].Int64s()
+	for row, s := range slots {
+		a.acc.clear(s)
+		if !from.Null(row) {
+			a.value = binary.LittleEndian.AppendUint64(a.value[:0], uint64(times[row]))
+			a.value = batch.AppendValue(a.value, &from.Children[1], row)
+			a.acc.set(s, a.value)
+		}
+	}
+	return nil
+}
+
+func (a *byTime) Memory() int64 { return a.acc.memory() }
 
 func (a *byTime) Clear(slots []uint32) {
 	for _, s := range slots {

@@ -12,14 +12,12 @@ import (
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
 	"github.com/wasmill/wasmill/scheduler/operator"
-	"github.com/wasmill/wasmill/scheduler/table"
 )
 
 var (
-	_ operator.Aggregate = (*count)(nil)
-	_ operator.Aggregate = (*countDistinct)(nil)
-	_ operator.Aggregate = (*intSum)(nil)
-	_ operator.Aggregate = (*floatSum)(nil)
+	_ operator.Retractor = (*count)(nil)
+	_ operator.Retractor = (*intSum)(nil)
+	_ operator.Retractor = (*floatSum)(nil)
 )
 
 // count counts rows, or the values of a column that are not null.
@@ -30,18 +28,48 @@ type count struct {
 }
 
 func (a *count) Add(_ context.Context, b *batch.Batch, slots []uint32, _ rejecting) error {
+	a.add(b, slots, 1)
+	return nil
+}
+
+func (a *count) Retract(_ context.Context, b *batch.Batch, slots []uint32) error {
+	a.add(b, slots, -1)
+	return nil
+}
+
+func (a *count) add(b *batch.Batch, slots []uint32, n int64) {
 	a.acc = reach(a.acc, slots)
+	acc := a.acc
 	if a.col < 0 || b.Columns[a.col].Nulls == 0 {
 		for _, s := range slots {
-			a.acc[s]++
+			acc[s] += n
 		}
-		return nil
+		return
 	}
 	c := &b.Columns[a.col]
 	for row, s := range slots {
 		if !c.Null(row) {
-			a.acc[s]++
+			acc[s] += n
 		}
+	}
+}
+
+func (a *count) Copy(into, from []uint32) { a.acc = copyAll(a.acc, into, from) }
+
+func (a *count) Accumulator() abi.Field { return abi.Field{Type: abi.Int64} }
+
+func (a *count) Save(_ context.Context, slots []uint32, to *batch.ColumnBuilder) error {
+	a.acc = reach(a.acc, slots)
+	for _, s := range slots {
+		to.AppendInt64(a.acc[s])
+	}
+	return nil
+}
+
+func (a *count) Load(_ context.Context, slots []uint32, from *batch.Column) error {
+	a.acc = reach(a.acc, slots)
+	for row, n := range from.Int64s() {
+		a.acc[slots[row]] = n
 	}
 	return nil
 }
@@ -105,6 +133,57 @@ func (a *intSum) Add(_ context.Context, b *batch.Batch, slots []uint32, _ reject
 			v := values[row]
 			a.acc[s].add(uint64(v>>63), uint64(v), 1)
 		}
+	}
+	return nil
+}
+
+func (a *intSum) Retract(_ context.Context, b *batch.Batch, slots []uint32) error {
+	a.acc = reach(a.acc, slots)
+	c := &b.Columns[a.col]
+	var values []int64
+	values, a.scratch = integers(c, a.scratch)
+	for row, s := range slots {
+		if !c.Null(row) {
+			hi, lo := negated(values[row])
+			a.acc[s].add(hi, lo, -1)
+		}
+	}
+	return nil
+}
+
+// negated returns -v in 128 bits, which hold it for the least int64 too.
+func negated(v int64) (hi, lo uint64) {
+	lo, borrow := bits.Sub64(0, uint64(v), 0)
+	hi, _ = bits.Sub64(0, uint64(v>>63), borrow)
+	return hi, lo
+}
+
+func (a *intSum) Copy(into, from []uint32) { a.acc = copyAll(a.acc, into, from) }
+
+// Accumulator has the sum as two's complement of 128 bits.
+func (a *intSum) Accumulator() abi.Field {
+	return abi.Field{Type: abi.Struct, Children: []abi.Field{
+		{Name: "high", Type: abi.Int64}, {Name: "low", Type: abi.Int64}, {Name: "count", Type: abi.Int64},
+	}}
+}
+
+func (a *intSum) Save(_ context.Context, slots []uint32, to *batch.ColumnBuilder) error {
+	a.acc = reach(a.acc, slots)
+	for _, s := range slots {
+		w := &a.acc[s]
+		to.Child(0).AppendInt64(int64(w.hi))
+		to.Child(1).AppendInt64(int64(w.lo))
+		to.Child(2).AppendInt64(w.count)
+	}
+	to.EndStructs(len(slots))
+	return nil
+}
+
+func (a *intSum) Load(_ context.Context, slots []uint32, from *batch.Column) error {
+	a.acc = reach(a.acc, slots)
+	hi, lo, count := from.Children[0].Int64s(), from.Children[1].Int64s(), from.Children[2].Int64s()
+	for row, s := range slots {
+		a.acc[s] = wide{hi: uint64(hi[row]), lo: uint64(lo[row]), count: count[row]}
 	}
 	return nil
 }
@@ -213,14 +292,50 @@ type floatAcc struct {
 }
 
 func (a *floatSum) Add(_ context.Context, b *batch.Batch, slots []uint32, _ rejecting) error {
+	a.add(b, slots, 1)
+	return nil
+}
+
+// Retract subtracts, which leaves what was lost to rounding, and can't take back a NaN or an
+// infinity.
+func (a *floatSum) Retract(_ context.Context, b *batch.Batch, slots []uint32) error {
+	a.add(b, slots, -1)
+	return nil
+}
+
+func (a *floatSum) add(b *batch.Batch, slots []uint32, sign int64) {
 	a.acc = reach(a.acc, slots)
 	c := &b.Columns[a.col]
 	values := c.Float64s()
 	for row, s := range slots {
 		if !c.Null(row) {
-			a.acc[s].sum += values[row]
-			a.acc[s].count++
+			a.acc[s].sum += float64(sign) * values[row]
+			a.acc[s].count += sign
 		}
+	}
+}
+
+func (a *floatSum) Copy(into, from []uint32) { a.acc = copyAll(a.acc, into, from) }
+
+func (a *floatSum) Accumulator() abi.Field {
+	return abi.Field{Type: abi.Struct, Children: []abi.Field{{Name: "sum", Type: abi.Float64}, {Name: "count", Type: abi.Int64}}}
+}
+
+func (a *floatSum) Save(_ context.Context, slots []uint32, to *batch.ColumnBuilder) error {
+	a.acc = reach(a.acc, slots)
+	for _, s := range slots {
+		to.Child(0).AppendFloat64(a.acc[s].sum)
+		to.Child(1).AppendInt64(a.acc[s].count)
+	}
+	to.EndStructs(len(slots))
+	return nil
+}
+
+func (a *floatSum) Load(_ context.Context, slots []uint32, from *batch.Column) error {
+	a.acc = reach(a.acc, slots)
+	sum, count := from.Children[0].Float64s(), from.Children[1].Int64s()
+	for row, s := range slots {
+		a.acc[s] = floatAcc{sum[row], count[row]}
 	}
 	return nil
 }
@@ -255,79 +370,5 @@ func (a *floatSum) Clear(slots []uint32) {
 		if int(s) < len(a.acc) {
 			a.acc[s] = floatAcc{}
 		}
-	}
-}
-
-// countDistinct counts the different values of a column, exactly: it keeps each, once a slot.
-type countDistinct struct {
-	stateless
-	col  int
-	seen table.Table // keys are a slot and an encoded value
-	next []uint32    // by a key's number: the slot's next key plus 1, 0 at the end
-	acc  []distinct
-	key  []byte
-}
-
-type distinct struct {
-	count int64
-	first uint32 // the slot's first key plus 1, 0 for none
-}
-
-func (a *countDistinct) Add(_ context.Context, b *batch.Batch, slots []uint32, _ rejecting) error {
-	a.acc = reach(a.acc, slots)
-	c := &b.Columns[a.col]
-	for row, s := range slots {
-		if !c.Null(row) {
-			a.key = append(a.key[:0], byte(s), byte(s>>8), byte(s>>16), byte(s>>24))
-			a.key = batch.AppendValue(a.key, c, row)
-			a.put(s)
-		}
-	}
-	return nil
-}
-
-// put counts a.key, whose slot is s.
-func (a *countDistinct) put(s uint32) {
-	n, fresh := a.seen.Put(a.key, table.Hash(a.key))
-	if !fresh {
-		return
-	}
-	a.next = reach(a.next, []uint32{n})
-	a.next[n] = a.acc[s].first
-	a.acc[s] = distinct{count: a.acc[s].count + 1, first: n + 1}
-}
-
-func (a *countDistinct) Merge(_ context.Context, into, from []uint32) error {
-	a.acc = reach(reach(a.acc, into), from)
-	for i, s := range into {
-		for at := a.acc[from[i]].first; at != 0; at = a.next[at-1] {
-			a.key = append(a.key[:0], byte(s), byte(s>>8), byte(s>>16), byte(s>>24))
-			a.key = append(a.key, a.seen.Key(at - 1)[4:]...)
-			a.put(s)
-		}
-	}
-	a.Clear(from)
-	return nil
-}
-
-func (a *countDistinct) Result(_ context.Context, slots []uint32, out []*batch.ColumnBuilder) error {
-	a.acc = reach(a.acc, slots)
-	for _, s := range slots {
-		out[0].AppendInt64(a.acc[s].count)
-	}
-	return nil
-}
-
-func (a *countDistinct) Clear(slots []uint32) {
-	for _, s := range slots {
-		if int(s) >= len(a.acc) {
-			continue
-		}
-		for at := a.acc[s].first; at != 0; {
-			next := a.next[at-1]
-			a.seen.Remove(at - 1)
-			at = next
-		}
-		a.acc[s] = distinct{}
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/wasmill/wasmill/scheduler/operator"
 )
 
-var _ operator.Aggregate = (*top)(nil)
+var _ operator.Sized = (*top)(nil)
 
 // top keeps the rows with the greatest values of a column, the greatest first; of equal ones
 // those that are least by the other columns, so that the result does not depend on the order of
@@ -24,6 +24,7 @@ type top struct {
 	stateless
 	n       int
 	columns []int
+	field   abi.Field // of the result
 	orders  []func(a, b []byte) int
 	// acc keeps, by slot, the rows found so far: each a uint32 length and its encoded columns,
 	// in the order of the result.
@@ -60,7 +61,11 @@ func (c Call) topOutput(in *abi.Schema) (abi.Field, error) {
 }
 
 func newTop(c Call, in *abi.Schema) *top {
-	t := &top{n: c.N, columns: c.Columns}
+	field, err := c.topOutput(in)
+	if err != nil {
+		panic(fmt.Sprintf("aggregate: New of a call that Output refuses: %v", err))
+	}
+	t := &top{n: c.N, columns: c.Columns, field: field}
 	for _, col := range c.Columns {
 		t.orders = append(t.orders, order(&in.Fields[col]))
 	}
@@ -75,16 +80,25 @@ func (t *top) Add(_ context.Context, b *batch.Batch, slots []uint32, _ rejecting
 		if b.Columns[t.columns[0]].Null(row) {
 			continue
 		}
-		t.row = t.row[:0]
-		for _, col := range t.columns {
-			at := len(t.row)
-			t.row = append(t.row, 0, 0, 0, 0)
-			t.row = batch.AppendValue(t.row, &b.Columns[col], row)
-			binary.LittleEndian.PutUint32(t.row[at:], uint32(len(t.row)-at-4))
-		}
+		t.row = t.appendRow(t.row[:0], b.Columns, t.columns, row)
 		t.offer(s, t.row)
 	}
 	return nil
+}
+
+// appendRow appends a row of the columns of these numbers, of all where there are none, as acc keeps
+// it.
+func (t *top) appendRow(dst []byte, columns []batch.Column, numbers []int, row int) []byte {
+	for i := range t.columns {
+		c := &columns[i]
+		if numbers != nil {
+			c = &columns[numbers[i]]
+		}
+		at := len(dst)
+		dst = batch.AppendValue(append(dst, 0, 0, 0, 0), c, row)
+		binary.LittleEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
+	}
+	return dst
 }
 
 // offer inserts an encoded row where it belongs, and drops the last where there are too many.
@@ -179,6 +193,36 @@ func (t *top) Result(_ context.Context, slots []uint32, out []*batch.ColumnBuild
 	}
 	return nil
 }
+
+func (t *top) Copy(into, from []uint32) { t.acc.copy(into, from) }
+
+// Accumulator is the type of the result.
+func (t *top) Accumulator() abi.Field { return t.field }
+
+func (t *top) Save(ctx context.Context, slots []uint32, to *batch.ColumnBuilder) error {
+	return t.Result(ctx, slots, []*batch.ColumnBuilder{to})
+}
+
+func (t *top) Load(_ context.Context, slots []uint32, from *batch.Column) error {
+	items := from.Children[0]
+	columns := items.Children
+	if len(t.columns) == 1 {
+		columns = from.Children
+	}
+	for row, s := range slots {
+		t.next = t.next[:0]
+		for n := from.Offsets[row]; n < from.Offsets[row+1]; n++ {
+			t.next = t.appendRow(t.next, columns, nil, int(n))
+		}
+		t.acc.clear(s)
+		if len(t.next) > 0 {
+			t.acc.set(s, t.next)
+		}
+	}
+	return nil
+}
+
+func (t *top) Memory() int64 { return t.acc.memory() }
 
 func (t *top) Clear(slots []uint32) {
 	for _, s := range slots {

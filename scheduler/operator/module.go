@@ -54,11 +54,33 @@ type Aggregate interface {
 	Add(ctx context.Context, b *batch.Batch, slots []uint32, fail func(row int, reason error) error) error
 	// Merge folds the accumulator from[i] into into[i] and empties from[i].
 	Merge(ctx context.Context, into, from []uint32) error
+	// Copy replaces the accumulator into[i] by that of from[i]. No slot is in both.
+	Copy(into, from []uint32)
+	// Accumulator is the type of a column of accumulators. It has no name.
+	Accumulator() abi.Field
+	// Save appends the accumulator of each slot to a column.
+	Save(ctx context.Context, slots []uint32, to *batch.ColumnBuilder) error
+	// Load replaces the accumulator of slots[i] by row i of a column that Save wrote.
+	Load(ctx context.Context, slots []uint32, from *batch.Column) error
 	// Result appends a row for each slot to the columns, one a field of the aggregate's output.
 	Result(ctx context.Context, slots []uint32, columns []*batch.ColumnBuilder) error
 	// Clear empties slots, so that they may be handed out again.
 	Clear(slots []uint32)
 	Close(ctx context.Context) error
+}
+
+// Retractor is an Aggregate that takes back what it added, so that it can follow a changelog.
+type Retractor interface {
+	Aggregate
+	// Retract takes each row of b, which was or will be added, out of the accumulator of its slot.
+	Retract(ctx context.Context, b *batch.Batch, slots []uint32) error
+}
+
+// Sized is an Aggregate whose accumulators are of any size.
+type Sized interface {
+	Aggregate
+	// Memory returns about how many bytes the accumulators take.
+	Memory() int64
 }
 
 // Forward returns the schema of an output whose operator writes fields and forwards the columns
