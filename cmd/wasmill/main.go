@@ -109,7 +109,7 @@ to compile, or as long as WASMILL_COMPILE_TIME says.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return userError{fmt.Errorf("%w%s; see: %s --help", err, flagHint(cmd, err), cmd.CommandPath())}
 	})
-	root.AddCommand(a.runCommand(), a.checkCommand(), a.inspectCommand(), a.newCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.checkCommand(), a.testCommand(), a.inspectCommand(), a.newCommand(), a.versionCommand())
 	return root
 }
 

@@ -119,18 +119,50 @@ func appendLiteral(col *batch.ColumnBuilder, f *abi.Field, v *value) error {
 			}
 		}
 		col.EndList()
+	case abi.Bytes:
+		if v.kind != text {
+			return wrong("a string, whose bytes it is")
+		}
+		col.AppendString(v.text)
+	case abi.Struct:
+		return appendStruct(col, f, v)
 	default:
 		return fmt.Errorf("a pipeline can't give a value of type %s", f.TypeString())
 	}
 	return nil
 }
 
+func appendStruct(col *batch.ColumnBuilder, f *abi.Field, v *value) error {
+	if v.kind != mapping {
+		return fmt.Errorf("expected a mapping, not %s", v.describe())
+	}
+	schema := &abi.Schema{Fields: f.Children}
+	for _, e := range v.entries {
+		if schema.Index(e.key) < 0 {
+			return fmt.Errorf("there is no field %q; there are %s", clip(e.key), strings.Join(schema.Names(), ", "))
+		}
+	}
+	for i := range f.Children {
+		e, ok := v.get(f.Children[i].Name)
+		if !ok || e.value.kind == null {
+			col.Child(i).AppendNull()
+		} else if err := appendLiteral(col.Child(i), &f.Children[i], e.value); err != nil {
+			return fmt.Errorf("field %q: %w", f.Children[i].Name, err)
+		}
+	}
+	col.EndStruct()
+	return nil
+}
+
+// infinities are the numbers of YAML that have a point which Go's lack.
+var infinities = map[string]int{".inf": 1, "+.inf": 1, "-.inf": 1, ".nan": 1}
+
 // appendNumber appends a number, or returns what was expected.
 func appendNumber(col *batch.ColumnBuilder, f *abi.Field, v *value) (expected string) {
 	number := (v.kind == integer || v.kind == float) && !octal(v.text)
 	switch f.Type {
 	case abi.Float64:
-		n, err := strconv.ParseFloat(v.text, 64)
+		n, err := strconv.ParseFloat(strings.Replace(v.text, ".", "", infinities[strings.ToLower(v.text)]), 64)
 		if !number || err != nil {
 			return "a number"
 		}
