@@ -25,7 +25,13 @@ type Group uint16
 const Unkeyed Group = 0xffff
 
 // GroupOf returns the group of an encoded key: its XXH64 modulo how many groups there are.
-func GroupOf(key []byte, groups int) Group { return Group(xxhash.Sum64(key) % uint64(groups)) }
+func GroupOf(key []byte, groups int) Group {
+	hash, n := xxhash.Sum64(key), uint64(groups)
+	if n&(n-1) == 0 {
+		return Group(hash & (n - 1)) // the same, without a division
+	}
+	return Group(hash % n)
+}
 
 // Prefix returns what all keys of a group begin with; those of later groups are greater.
 func (g Group) Prefix() []byte { return binary.BigEndian.AppendUint16(nil, uint16(g)) }

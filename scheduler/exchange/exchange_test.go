@@ -15,6 +15,7 @@ import (
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
 	"github.com/wasmill/wasmill/scheduler/watermark"
+	"github.com/wasmill/wasmill/state"
 )
 
 func schema() *abi.Schema {
@@ -135,7 +136,7 @@ func hash(n, rows int) (*Hash, []*Inbox) {
 		targets = append(targets, Target{Inbox: in})
 	}
 	return NewHash(HashOptions{
-		Targets: targets, Key: []int{0}, Schema: schema(), Pool: &batch.Pool{}, Rows: rows, Bytes: 1 << 20,
+		Targets: targets, Groups: state.DefaultGroups, Key: []int{0}, Schema: schema(), Pool: &batch.Pool{}, Rows: rows, Bytes: 1 << 20,
 		Latency: time.Second, Now: time.Now,
 	}), inboxes
 }
@@ -161,8 +162,9 @@ func TestHashSendsEachKeyToTheOwnerOfItsGroupInOrder(t *testing.T) {
 			}
 			for _, row := range rows {
 				one := numbers(pool, int(row), int(row)+1)
-				if got := Subtask(KeyGroup(batch.AppendValue(nil, &one.Columns[0], 0)), n); got != subtask {
-					t.Fatalf("%d subtasks: row %d came to %d, its key belongs to %d", n, row, subtask, got)
+				group := state.GroupOf(batch.AppendValue(nil, &one.Columns[0], 0), state.DefaultGroups)
+				if owned := state.Split(state.DefaultGroups, subtask, n); !owned.Contains(group) {
+					t.Fatalf("%d subtasks: row %d of group %d came to %d, which owns %v", n, row, group, subtask, owned)
 				}
 			}
 		}
@@ -210,24 +212,6 @@ func TestWatermarkStaysBehindTheRowsThatAreHeld(t *testing.T) {
 	}
 	if _, _, order := drained(t, inboxes[1]); order != "wie" {
 		t.Fatalf("the order is %q", order)
-	}
-}
-
-func TestSubtasksShareTheKeyGroupsEvenly(t *testing.T) {
-	for n := 1; n <= KeyGroups; n++ {
-		owned := make([]int, n)
-		last := 0
-		for g := range KeyGroups {
-			s := Subtask(g, n)
-			if s < last || s >= n {
-				t.Fatalf("of %d subtasks, group %d belongs to %d after %d", n, g, s, last)
-			}
-			last = s
-			owned[s]++
-		}
-		if slices.Max(owned)-slices.Min(owned) > 1 {
-			t.Fatalf("%d subtasks own %v groups", n, owned)
-		}
 	}
 }
 

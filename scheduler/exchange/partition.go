@@ -10,18 +10,8 @@ import (
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
-	"github.com/wasmill/wasmill/scheduler/table"
+	"github.com/wasmill/wasmill/state"
 )
-
-// KeyGroups is into how many groups keys are hashed. A subtask owns a range of them, so that
-// rescaling moves ranges and nothing else.
-const KeyGroups = 128
-
-// KeyGroup returns the group of an encoded key: its XXH64 modulo KeyGroups.
-func KeyGroup(key []byte) int { return int(table.Hash(key) % KeyGroups) }
-
-// Subtask returns the subtask that owns a group: the groups are dealt out in order, evenly.
-func Subtask(group, parallelism int) int { return group * parallelism / KeyGroups }
 
 // Target is a channel of an inbox.
 type Target struct {
@@ -101,6 +91,7 @@ func (d *Direct) Flush(context.Context) error { return nil }
 // HashOptions are the settings of a Hash.
 type HashOptions struct {
 	Targets []Target // the subtasks, in order
+	Groups  int      // how many key groups there are; each target owns those of its state.Split
 	Key     []int    // columns
 	Schema  *abi.Schema
 	Pool    *batch.Pool
@@ -115,6 +106,7 @@ type HashOptions struct {
 type Hash struct {
 	opts    HashOptions
 	targets []hashTarget
+	owner   []uint16 // the target of a key group
 	key     []byte
 	oldest  time.Time // when the first of the rows that are held came, or earlier
 	extras  extras    // of the rows that are held
@@ -135,8 +127,12 @@ type hashTarget struct {
 // NewHash returns a writer that partitions by key.
 func NewHash(opts HashOptions) *Hash {
 	h := &Hash{opts: opts}
-	for _, t := range opts.Targets {
+	for i, t := range opts.Targets {
 		h.targets = append(h.targets, hashTarget{Target: t, held: opts.Pool.NewBuilder(opts.Schema)})
+		owned := state.Split(opts.Groups, i, len(opts.Targets))
+		for range owned.To - owned.From {
+			h.owner = append(h.owner, uint16(i))
+		}
 	}
 	return h
 }
@@ -155,7 +151,7 @@ func (h *Hash) Send(ctx context.Context, b *batch.Batch) error {
 		for _, col := range h.opts.Key {
 			h.key = batch.AppendValue(h.key, &b.Columns[col], row)
 		}
-		t := &h.targets[Subtask(KeyGroup(h.key), len(h.targets))]
+		t := &h.targets[h.owner[state.GroupOf(h.key, h.opts.Groups)]]
 		t.rows = append(t.rows, uint32(row))
 	}
 	if err := h.prepare(ctx, b); err != nil {

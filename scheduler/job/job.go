@@ -25,6 +25,8 @@ import (
 	"github.com/wasmill/wasmill/scheduler/graph"
 	"github.com/wasmill/wasmill/scheduler/operator"
 	"github.com/wasmill/wasmill/scheduler/task"
+	"github.com/wasmill/wasmill/state"
+	"github.com/wasmill/wasmill/state/memory"
 )
 
 // Options are what a job needs besides its graph.
@@ -38,6 +40,9 @@ type Options struct {
 	Log *slog.Logger
 	// Now is the job's processing time. Default: time.Now.
 	Now func() time.Time
+	// State makes the store of a subtask of a stateful node, which owns a range of key groups. The
+	// job closes it. Default: one in memory.
+	State func(node string, subtask int, groups state.Groups) (state.Store, error)
 }
 
 // Job is one run of a graph. Run may be called once; Stop and Progress from any goroutine.
@@ -47,6 +52,7 @@ type Job struct {
 	tasks   []*task.Task
 	splits  []*splitTask
 	writers []writer
+	stores  []state.Store
 	names   []operator.Split // by number
 	nodes   []nodeStats
 	started time.Time
@@ -81,10 +87,13 @@ func New(ctx context.Context, g *graph.Graph, opts Options) (*Job, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	if opts.State == nil {
+		opts.State = func(_ string, _ int, groups state.Groups) (state.Store, error) { return memory.New(groups), nil }
+	}
 	j := &Job{graph: g, opts: opts, started: opts.Now()}
 	j.stop, j.drain = context.WithCancel(context.Background())
 	if err := (&planner{Job: j}).plan(ctx); err != nil {
-		return nil, withAbort(err, j.abort())
+		return nil, withAbort(err, errors.Join(j.closeStores(), j.abort()))
 	}
 	return j, nil
 }
@@ -113,10 +122,19 @@ func (j *Job) Run(ctx context.Context) error {
 			return s.Run(ctx, j.stop)
 		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := withAbort(group.Wait(), j.closeStores()); err != nil {
 		return withAbort(err, j.abort())
 	}
 	return j.commit(ctx)
+}
+
+func (j *Job) closeStores() error {
+	var errs []error
+	for _, s := range j.stores {
+		errs = append(errs, s.Close())
+	}
+	j.stores = nil
+	return errors.Join(errs...)
 }
 
 // Stop ends the job as if its input ended now: what has been read is processed, windows fire,

@@ -12,6 +12,7 @@ import (
 	"github.com/wasmill/wasmill/scheduler/operator"
 	"github.com/wasmill/wasmill/scheduler/task"
 	"github.com/wasmill/wasmill/scheduler/watermark"
+	"github.com/wasmill/wasmill/state"
 )
 
 // openSplits is how many splits of a bounded source are read at once. Those that wait hold their
@@ -171,14 +172,9 @@ func (p *planner) populate(ctx context.Context, n *graph.Node) error {
 		}
 		switch {
 		case n.New != nil:
-			op, err := n.New(operator.Context{
-				Node: n.Name, Subtask: subtask, Parallelism: n.Parallelism, Pool: p.opts.Pool, Now: p.opts.Now,
-				Seed: p.graph.Options.Seed, Log: p.opts.Log.With("node", n.Name), Counters: stats.counters,
-			})
-			if err != nil {
+			if err := p.operate(n, member, subtask, stats.counters); err != nil {
 				return fmt.Errorf("%s: %w", n.Name, err)
 			}
-			member.Operator = op
 		case n.Sink != nil:
 			w, err := n.Sink.Open(ctx, subtask, n.Parallelism)
 			if err != nil {
@@ -196,6 +192,25 @@ func (p *planner) populate(ctx context.Context, n *graph.Node) error {
 		}
 	}
 	return nil
+}
+
+// operate makes the operator of a subtask, and its store.
+func (p *planner) operate(n *graph.Node, member *task.Node, subtask int, counters *operator.Counters) (err error) {
+	ctx := operator.Context{
+		Node: n.Name, Subtask: subtask, Parallelism: n.Parallelism, Pool: p.opts.Pool, Now: p.opts.Now,
+		Seed: p.graph.Options.Seed, Log: p.opts.Log.With("node", n.Name), Counters: counters,
+		Groups: state.DefaultGroups, Watermark: watermark.Min,
+	}
+	if n.Stateful {
+		groups := state.Split(ctx.Groups, subtask, n.Parallelism)
+		if ctx.State, err = p.opts.State(n.Name, subtask, groups); err != nil {
+			return err
+		}
+		p.stores = append(p.stores, ctx.State)
+		member.State = ctx.State
+	}
+	member.Operator, err = n.New(ctx)
+	return err
 }
 
 func (p *planner) failures(n *graph.Node, s *task.Stats) task.Failures {
@@ -234,7 +249,7 @@ func (p *planner) edge(n *graph.Node, i, subtask int) exchange.Writer {
 		return &exchange.Direct{Targets: targets, Broadcast: in.Partition == graph.Broadcast}
 	}
 	return exchange.NewHash(exchange.HashOptions{
-		Targets: targets, Key: in.Key, Schema: in.From.Outputs[in.Port].Schema, Pool: p.opts.Pool,
+		Targets: targets, Groups: state.DefaultGroups, Key: in.Key, Schema: in.From.Outputs[in.Port].Schema, Pool: p.opts.Pool,
 		Rows: p.graph.Options.BatchRows, Bytes: batchBytes, Latency: p.graph.Options.Latency, Now: p.opts.Now,
 	})
 }

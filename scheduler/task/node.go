@@ -12,6 +12,8 @@ import (
 	"github.com/wasmill/wasmill/abi/batch"
 	"github.com/wasmill/wasmill/scheduler/exchange"
 	"github.com/wasmill/wasmill/scheduler/operator"
+	"github.com/wasmill/wasmill/scheduler/watermark"
+	"github.com/wasmill/wasmill/state"
 )
 
 // Node is one operator, source or sink of a chain, and where its outputs go. One of Operator and
@@ -24,8 +26,10 @@ type Node struct {
 	Failures Failures
 	Stats    *Stats
 	Now      func() time.Time
+	State    state.Store // the operator's; nil where it has none
 
-	written time.Time // when the first row that Writer has not flushed came
+	written time.Time        // when the first row that Writer has not flushed came
+	clocked operator.Clocked // Operator, where it acts by processing time and its input has not ended
 }
 
 // Link is where an output goes: to a node of the same chain, or to another task.
@@ -41,6 +45,7 @@ func (n *Node) open(ctx context.Context) error {
 	if n.Operator == nil {
 		return nil
 	}
+	n.clocked, _ = n.Operator.(operator.Clocked)
 	return n.named(ctx, n.Operator.Open(ctx))
 }
 
@@ -163,6 +168,9 @@ func (n *Node) links(f func(Link) error) error {
 
 func (n *Node) watermark(ctx context.Context, t abi.EventTime) error {
 	if n.Operator != nil {
+		if t == watermark.Max {
+			n.clocked = nil
+		}
 		if err := n.named(ctx, n.Operator.Watermark(ctx, t, n)); err != nil {
 			return err
 		}
@@ -209,22 +217,65 @@ func (n *Node) end(ctx context.Context) error {
 	})
 }
 
+// deadline returns when due has something to do, the zero time for never.
 func (n *Node) deadline(latency time.Duration) time.Time {
+	first := n.held(latency)
+	if n.clocked != nil {
+		first = earlier(first, n.clocked.Next())
+	}
+	return first
+}
+
+// held returns when what the node holds must go, the zero time where it holds nothing.
+func (n *Node) held(latency time.Duration) time.Time {
 	var first time.Time
 	if !n.written.IsZero() {
 		first = n.written.Add(latency)
 	}
 	for _, port := range n.Ports {
 		for _, l := range port {
-			if l.Edge == nil {
-				continue
-			}
-			if d := l.Edge.Deadline(); !d.IsZero() && (first.IsZero() || d.Before(first)) {
-				first = d
+			if l.Edge != nil {
+				first = earlier(first, l.Edge.Deadline())
 			}
 		}
 	}
 	return first
+}
+
+// earlier returns the earlier of two times, of which the zero one is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// due calls an operator whose time has come, once, and sends what has been held for long enough.
+func (n *Node) due(ctx context.Context, now time.Time, latency time.Duration) error {
+	if n.clocked != nil {
+		if next := n.clocked.Next(); !next.IsZero() && !next.After(now) {
+			if err := n.named(ctx, n.clocked.Tick(ctx, now, n)); err != nil {
+				return err
+			}
+		}
+	}
+	if d := n.held(latency); !d.IsZero() && !d.After(now) {
+		return n.flush(ctx)
+	}
+	return nil
+}
+
+// flushState writes what the operator remembers to its store, and flushes that.
+func (n *Node) flushState(ctx context.Context) error {
+	if op, ok := n.Operator.(operator.Stateful); ok {
+		if err := n.named(ctx, op.Flush(ctx)); err != nil {
+			return err
+		}
+	}
+	if n.State == nil {
+		return nil
+	}
+	return n.named(ctx, n.State.Flush())
 }
 
 func (n *Node) flush(ctx context.Context) error {

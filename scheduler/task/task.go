@@ -30,6 +30,8 @@ type Task struct {
 	// Latency is how long a sink may hold rows back.
 	Latency time.Duration
 	Now     func() time.Time
+
+	clock time.Time // the latest that Now has said
 }
 
 // Run processes the inbox until all its channels have ended, then ends the task's outputs. Writers
@@ -66,7 +68,7 @@ func (t *Task) loop(ctx context.Context) error {
 		return t.Chain[0].watermark(ctx, watermark.Max)
 	}
 	for live := len(t.Inputs); live > 0; {
-		wait, err := t.flush(ctx)
+		wait, err := t.due(ctx)
 		if err != nil {
 			return err
 		}
@@ -85,6 +87,9 @@ func (t *Task) loop(ctx context.Context) error {
 		}
 		if err := t.step(ctx, marks, ch, e); err != nil {
 			return err
+		}
+		for _, n := range t.Chain {
+			n.Stats.size(n.State)
 		}
 	}
 	return nil
@@ -120,36 +125,58 @@ func (t *Task) step(ctx context.Context, marks *watermark.Merger, ch int, e exch
 	return nil
 }
 
-// flush sends what has been held for long enough, and returns how long the rest may be held yet;
-// -1 where nothing is.
-func (t *Task) flush(ctx context.Context) (time.Duration, error) {
+// glance is the longest that a task with an operator that acts by processing time waits without a
+// look at the clock, which may jump.
+const glance = time.Second
+
+// due does what is to be done by now, and returns how long the rest can wait; -1 where there is
+// nothing. An operator is called once: one that always has more to do must not keep the inbox waiting.
+func (t *Task) due(ctx context.Context) (time.Duration, error) {
 	first := t.deadline()
 	if first.IsZero() {
 		return -1, nil
 	}
-	now := t.Now()
-	if first.After(now) {
-		return first.Sub(now), nil
-	}
-	for _, n := range t.Chain {
-		if d := n.deadline(t.Latency); !d.IsZero() && !d.After(now) {
-			if err := n.flush(ctx); err != nil {
+	now := t.now()
+	if !first.After(now) {
+		for _, n := range t.Chain {
+			if err := n.due(ctx, now, t.Latency); err != nil {
 				return 0, err
 			}
 		}
+		if first = t.deadline(); first.IsZero() {
+			return -1, nil
+		}
+		now = t.now()
 	}
-	return t.flush(ctx)
+	return min(max(0, first.Sub(now)), glance), nil
 }
 
-// deadline returns when something that is held in this task must go, the zero time where nothing is.
+// now returns the processing time, which does not go back.
+func (t *Task) now() time.Time {
+	if now := t.Now(); now.After(t.clock) {
+		t.clock = now
+	}
+	return t.clock
+}
+
+// deadline returns when due has something to do, the zero time for never.
 func (t *Task) deadline() time.Time {
 	var first time.Time
 	for _, n := range t.Chain {
-		if d := n.deadline(t.Latency); !d.IsZero() && (first.IsZero() || d.Before(first)) {
-			first = d
-		}
+		first = earlier(first, n.deadline(t.Latency))
 	}
 	return first
+}
+
+// FlushState has every operator of the chain write what it remembers to its store, and flushes the
+// stores. It is called between two elements, on the goroutine of Run.
+func (t *Task) FlushState(ctx context.Context) error {
+	for _, n := range t.Chain {
+		if err := n.flushState(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Recovered turns a panic of the engine into an error, so that one job's bug is not the end of

@@ -16,6 +16,7 @@ import (
 	"github.com/wasmill/wasmill/scheduler/exchange"
 	"github.com/wasmill/wasmill/scheduler/operator"
 	"github.com/wasmill/wasmill/scheduler/watermark"
+	"github.com/wasmill/wasmill/state"
 )
 
 // pass is an operator that passes rows on and remembers its watermarks.
@@ -182,12 +183,17 @@ func TestBusyTaskSendsRowsOfARareKeyWithinTheLatency(t *testing.T) {
 			targets = append(targets, exchange.Target{Inbox: in})
 		}
 		source.Ports[0] = []Link{{Edge: exchange.NewHash(exchange.HashOptions{
-			Targets: targets, Key: []int{0}, Schema: schema(), Pool: pool, Rows: 1000, Bytes: 1 << 20, Latency: latency, Now: time.Now,
+			Targets: targets, Groups: state.DefaultGroups, Key: []int{0}, Schema: schema(), Pool: pool, Rows: 1000, Bytes: 1 << 20, Latency: latency, Now: time.Now,
 		})}}
 		var keys [2]int64 // of the subtasks
 		for n := range int64(100) {
 			b := rows(pool, row{n: n})
-			keys[exchange.Subtask(exchange.KeyGroup(batch.AppendValue(nil, &b.Columns[0], 0)), 2)] = n
+			group := state.GroupOf(batch.AppendValue(nil, &b.Columns[0], 0), state.DefaultGroups)
+			for subtask := range keys {
+				if state.Split(state.DefaultGroups, subtask, 2).Contains(group) {
+					keys[subtask] = n
+				}
+			}
 			b.Release()
 		}
 		task := newTask(1, source)
