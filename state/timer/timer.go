@@ -15,6 +15,7 @@ package timer
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/wasmill/wasmill/state"
 )
@@ -143,6 +144,15 @@ func (t *Timers) Pop(upTo int64, most int, fire func(*Timer) error) (more bool, 
 			return false, err
 		}
 	}
+}
+
+// Next returns the time of the earliest timer, false where there is none.
+func (t *Timers) Next() (at int64, ok bool, err error) {
+	h, err := t.earliest(math.MaxInt64)
+	if h == nil || err != nil {
+		return 0, false, err
+	}
+	return h.next, true, nil
 }
 
 // earliest returns the group with the earliest timer up to a time, nil where there is none.

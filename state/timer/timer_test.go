@@ -164,3 +164,24 @@ func BenchmarkSetAndFire(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(fired), "ns/timer")
 }
+
+func TestNextIsTheTimeOfTheEarliestTimer(t *testing.T) {
+	timers := New(memory.New(state.Groups{To: 4}), ProcessingTime)
+	next := func(want int64, wantOK bool) {
+		t.Helper()
+		if at, ok, err := timers.Next(); at != want || ok != wantOK || err != nil {
+			t.Errorf("next at %d (%v), %v; should be %d (%v)", at, ok, err, want, wantOK)
+		}
+	}
+	next(0, false)
+	for i, at := range []int64{7, -5, 9} {
+		if err := timers.Set(Timer{Group: state.Group(i), Time: at}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next(-5, true)
+	if _, err := timers.Pop(0, 10, func(*Timer) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	next(7, true)
+}
