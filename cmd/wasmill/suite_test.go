@@ -53,5 +53,5 @@ visits.test.yaml:6: sink out: - expected, + came out
 func TestTestsThatAreWrongAreNotRun(t *testing.T) {
 	t.Chdir(folder(t, map[string]string{"visits.yaml": visitsPipeline, "visits.test.yaml": strings.Replace(visitsTests, "page: home, v", "pge: home, v", 1)}))
 	want(t, wasmill(t, "test", "visits.test.yaml"), 2, "",
-		"wasmill: visits.test.yaml:7:24: there is no column \"pge\"; did you mean \"page\"?\n")
+		"wasmill: visits.test.yaml:7:25: there is no column \"pge\"; did you mean \"page\"?\n")
 }

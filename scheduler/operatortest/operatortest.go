@@ -23,6 +23,7 @@ import (
 	"github.com/wasmill/wasmill/scheduler/watermark"
 	"github.com/wasmill/wasmill/state"
 	"github.com/wasmill/wasmill/state/memory"
+	"github.com/wasmill/wasmill/state/pebble"
 )
 
 // Subject is the operator under test.
@@ -87,6 +88,29 @@ type Backend struct {
 // Memory is the backend state/memory.
 func Memory() Backend {
 	return Backend{"memory", func(_ testing.TB, groups state.Groups) state.Store { return memory.New(groups) }}
+}
+
+// Pebble is the backend state/pebble, in a folder that goes with the test. Each store has the least memory that one can have.
+func Pebble(t testing.TB) Backend {
+	t.Helper()
+	db, err := pebble.Open(pebble.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var operators uint32 // each store is of one of its own
+	return Backend{"pebble", func(t testing.TB, groups state.Groups) state.Store {
+		operators++
+		store, err := db.Store(operators, groups, pebble.MinMemory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
+	}}
 }
 
 // Cases returns all combinations of parallelism 1, 2, 3 and 7, batches of 1, 2 and 1,000 rows, and no

@@ -103,8 +103,13 @@ var (
 )
 
 func TestStateOutlivesOperatorsAndSubtasks(t *testing.T) {
+	disk := Pebble(t)
 	for seed := range uint64(20) {
-		for _, c := range Cases(seed) {
+		backends := []Backend{Memory()}
+		if seed < 2 {
+			backends = append(backends, disk)
+		}
+		for _, c := range Cases(seed, backends...) {
 			Same(t, c, Lines(Run(t, subject(false), c, script).Port(0)), want)
 		}
 	}
