@@ -30,8 +30,9 @@ type Clock struct {
 // never is the time of a clock that has not begun, as the watermark is before the first.
 const never = math.MinInt64
 
-// ProcessingTime returns a clock that goes by processing time, as Advance says.
-func ProcessingTime() *Clock { return &Clock{now: never} }
+// ProcessingTime returns a clock that goes by processing time. It begins at 0; Advance says what
+// time it is before the first row comes.
+func ProcessingTime() *Clock { return &Clock{} }
 
 // EventTime returns a clock that goes by the watermark of the operator whose store it is.
 func EventTime(store state.Store) (*Clock, error) {
@@ -97,10 +98,8 @@ func (c *Clock) note(began *int64, g state.Group, now int64) error {
 // since returns the time that a stamp stands for.
 func (c *Clock) since(g state.Group, stamp int64) int64 {
 	switch {
-	case stamp != never:
+	case stamp != never || c.store == nil:
 		return stamp
-	case c.store == nil:
-		return c.now
 	case g == state.Unkeyed:
 		return c.unkeyed
 	}

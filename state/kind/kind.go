@@ -42,7 +42,8 @@ const (
 const renewals = 64
 
 // TTL says how long a row is kept. The zero value keeps it for ever. A state that was written with a
-// time to live can be read with another one, but not without, nor the other way round.
+// time to live can be read with another one, but not without, nor the other way round; with a longer
+// one, what was over and not removed yet is back.
 type TTL struct {
 	After int64 // microseconds; 0: never over
 	Renew Renew
