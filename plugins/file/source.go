@@ -27,7 +27,7 @@ type SourceOptions struct {
 	// Follow reads on as files grow, until the job is stopped. Default false.
 	Follow bool `yaml:"follow"`
 	// MaxRecord is how long a record may be; longer ones are rejected. Default 16 MiB.
-	MaxRecord stream.Size `yaml:"max_record"`
+	MaxRecord operator.Size `yaml:"max_record"`
 }
 
 // SetScalar takes the short form.

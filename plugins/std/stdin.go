@@ -29,7 +29,7 @@ import (
 // InputOptions are the options of the source.
 type InputOptions struct {
 	// MaxRecord is how long a record may be; longer ones are rejected. Default 16 MiB.
-	MaxRecord stream.Size `yaml:"max_record"`
+	MaxRecord operator.Size `yaml:"max_record"`
 }
 
 // Stdin returns the connector "stdin", which reads in. The format is json unless the pipeline

@@ -32,7 +32,7 @@ type Input interface {
 }
 
 // DefaultMaxRecord is how long a record may be where nobody says.
-const DefaultMaxRecord Size = 16 << 20
+const DefaultMaxRecord operator.Size = 16 << 20
 
 const (
 	chunk   = 256 << 10 // bytes that the buffer begins with
@@ -51,7 +51,7 @@ type Options struct {
 	Name      string // of the stream, for messages
 	Format    operator.Format
 	Schema    *abi.Schema
-	MaxRecord Size // default DefaultMaxRecord
+	MaxRecord operator.Size // default DefaultMaxRecord
 }
 
 // Reader reads rows from an Input.

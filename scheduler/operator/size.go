@@ -1,7 +1,7 @@
 // Copyright The wasmill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package stream
+package operator
 
 import (
 	"fmt"
