@@ -15,7 +15,6 @@ package timer
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/wasmill/wasmill/state"
 )
@@ -48,6 +47,7 @@ type Timers struct {
 	groups queue   // the same, the earliest first
 	key    []byte
 	values state.Strings
+	due    Timer // what Next returned
 }
 
 // head is the beginning of a group's timers.
@@ -146,13 +146,30 @@ func (t *Timers) Pop(upTo int64, most int, fire func(*Timer) error) (more bool, 
 	}
 }
 
-// Next returns the time of the earliest timer, false where there is none.
-func (t *Timers) Next() (at int64, ok bool, err error) {
-	h, err := t.earliest(math.MaxInt64)
+// Next returns the earliest timer up to a time, nil where there is none. It is valid until the timers are
+// used again.
+func (t *Timers) Next(upTo int64) (*Timer, error) {
+	h, err := t.earliest(upTo)
 	if h == nil || err != nil {
-		return 0, false, err
+		return nil, err
 	}
-	return h.next, true, nil
+	stored := h.keys.At(h.at)
+	key, namespace, ok := state.CutSized(stored[prefix+8:])
+	if !ok {
+		return nil, fmt.Errorf("state: %x is stored as a timer and is none", stored)
+	}
+	t.due = Timer{Group: h.group, Time: h.next, Key: key, Namespace: namespace}
+	return &t.due, nil
+}
+
+// Take removes the timer that Next has just returned.
+func (t *Timers) Take() error {
+	h := t.groups[0]
+	if err := t.store.Delete(h.keys.At(h.at)); err != nil {
+		return fmt.Errorf("state: removing a due timer: %w", err)
+	}
+	h.at++
+	return t.settle(h)
 }
 
 // earliest returns the group with the earliest timer up to a time, nil where there is none.
