@@ -298,15 +298,15 @@ func (j *regularJoin) Next() time.Time {
 	if j.ttl == 0 {
 		return time.Time{}
 	}
-	at, ok, err := j.timers.Next()
+	due, err := j.timers.Next(math.MaxInt64)
 	switch {
 	case err != nil:
 		j.failed = err
 		return j.clock()
-	case !ok:
+	case due == nil:
 		return time.Time{}
 	}
-	return time.UnixMicro(at)
+	return time.UnixMicro(due.Time)
 }
 
 // Tick forgets rows that have expired.
