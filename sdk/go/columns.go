@@ -26,6 +26,14 @@ type Rows struct {
 // Len returns the number of rows, which all columns have.
 func (r *Rows) Len() int { return r.call.rows }
 
+// Keys returns the number of each row's key, in an operator made by Process: numbers run from 0
+// without a gap, and mean nothing in another call. It is nil for rows of a broadcast input.
+func (r *Rows) Keys() []uint32 { return r.call.groups }
+
+// Select makes a row the one at hand: of its key is the state that is read and written, and from
+// it come the rows of an Output.
+func (r *Rows) Select(row int) { r.call.selects(row) }
+
 // Fail fails a row: what is emitted for it is not seen.
 func (r *Rows) Fail(row int, message string) { r.call.fail(row, message) }
 
@@ -84,6 +92,7 @@ type columnField struct {
 	offset uintptr
 	typ    wire.Type
 	time   bool // it is the event time
+	key    bool // it has the option key
 }
 
 // A side says which types make a struct of columns.
@@ -143,10 +152,17 @@ func (s side) column(f reflect.StructField) (wire.Field, columnField, error) {
 			s.numbers + "T], wasmill." + s.bools + ", wasmill." + s.strings + " and wasmill." + s.bytes)
 	}
 	for _, option := range options {
-		if option != "null" || s != columns {
+		switch {
+		case s == columns && option == "null":
+			field.Required = false
+		case s == columns && option == "key":
+			at.key = true
+		default:
 			return field, at, errors.New("unknown option \"" + option + "\" in its tag")
 		}
-		field.Required = false
+	}
+	if at.key && !field.Required {
+		return field, at, errors.New("a key can't be null")
 	}
 	at.typ = field.Type
 	return field, at, nil
@@ -194,15 +210,21 @@ func (m *columnsOperator) declare() (*declaration, []columnField, error) {
 			return nil, nil, d.wrap(errors.New("output \"" + d.wire.Outputs[i].Name + "\" must be a wasmill.ColumnOutput"))
 		}
 	}
-	fields, time, found, err := columnFields(m.in, columns)
-	if err == nil && (m.in.NumField() == 0 || !row.Is(m.in.Field(0).Type, "Rows")) {
-		err = errors.New(m.in.String() + " must begin with wasmill.Rows, embedded")
-	}
+	port, found, err := columnInput(m.in)
 	if err != nil {
 		return nil, nil, d.wrap(err)
 	}
-	d.wire.Inputs = []wire.Port{{Fields: fields, Time: time}}
+	d.wire.Inputs = []wire.Port{port}
 	return d, found, nil
+}
+
+// columnInput reads a struct of columns that an operator takes.
+func columnInput(t reflect.Type) (wire.Port, []columnField, error) {
+	fields, time, found, err := columnFields(t, columns)
+	if err == nil && (t.NumField() == 0 || !row.Is(t.Field(0).Type, "Rows")) {
+		err = errors.New(t.String() + " must begin with wasmill.Rows, embedded")
+	}
+	return wire.Port{Fields: fields, Time: time}, found, err
 }
 
 func (m *columnsOperator) Describe() (*wire.Operator, error) {
@@ -236,10 +258,19 @@ type columnsInstance struct {
 }
 
 func (m *columnsInstance) Process(batch []byte) error {
-	b := m.call.begin(batch)
+	viewColumns(m.in, m.columns, m.call.begin(batch))
+	if err := m.process(); err != nil {
+		return err
+	}
+	m.call.end(true)
+	return nil
+}
+
+// viewColumns makes a struct of columns that of a batch.
+func viewColumns(in unsafe.Pointer, fields []columnField, b *wire.Batch) {
 	next := 0
-	for _, f := range m.columns {
-		into := (*column)(unsafe.Add(m.in, f.offset))
+	for _, f := range fields {
+		into := (*column)(unsafe.Add(in, f.offset))
 		if f.time {
 			times := b.Times()
 			*into = column{values: unsafe.Pointer(unsafe.SliceData(times)), rows: len(times)}
@@ -248,11 +279,6 @@ func (m *columnsInstance) Process(batch []byte) error {
 		into.view(b, b.Column(next), f.typ)
 		next++
 	}
-	if err := m.process(); err != nil {
-		return err
-	}
-	m.call.end(true)
-	return nil
 }
 
 func (m *columnsInstance) Aggregate(int, []byte, []byte) error {

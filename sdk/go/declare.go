@@ -16,7 +16,7 @@ import (
 // Version is the version of this SDK.
 const Version = "0.1.0"
 
-// Operator is what Map, MapColumns and Aggregate return and Register takes. Package wasmilltest
+// Operator is what Map, MapColumns, Process and Aggregate return and Register takes. Package wasmilltest
 // runs one in a test.
 type Operator interface{ guest.Operator }
 
@@ -26,6 +26,7 @@ type declaration struct {
 	config   *row.Codec
 	outputs  []outputField
 	counters []uintptr // offsets
+	states   []stateField
 }
 
 // outputField is an Output or a ColumnOutput of an operator.
@@ -40,7 +41,7 @@ type outputField struct {
 func declare(name, doc string, kind wire.Kind, op reflect.Type) (*declaration, error) {
 	d := &declaration{wire: wire.Operator{Name: name, Kind: kind, Doc: doc}}
 	config, err := row.Of(op, row.Config, func(t reflect.Type) bool {
-		return row.Is(t, "Output[") || row.Is(t, "ColumnOutput[") || row.Is(t, "Counter")
+		return row.Is(t, "Output[") || row.Is(t, "ColumnOutput[") || row.Is(t, "Counter") || stateKind(t) != 0 || timerSchema(t) != 0
 	})
 	if err != nil {
 		return nil, d.wrap(err)
@@ -62,7 +63,7 @@ func (d *declaration) wrap(err error) error {
 	return errors.New("operator " + d.wire.Name + ": " + err.Error())
 }
 
-// fields takes in the outputs and counters of an operator, and of what is embedded in it.
+// fields takes in the outputs, counters and states of an operator, and of what is embedded in it.
 func (d *declaration) fields(t reflect.Type, at uintptr) error {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -83,8 +84,11 @@ func (d *declaration) fields(t reflect.Type, at uintptr) error {
 	return nil
 }
 
-// field takes in a field that is an output or a counter.
+// field takes in a field that is an output, a counter or a state.
 func (d *declaration) field(f reflect.StructField) error {
+	if found, err := d.state(f); found {
+		return err
+	}
 	name, options := row.Tag(f)
 	isRows, isColumns := row.Is(f.Type, "Output["), row.Is(f.Type, "ColumnOutput[")
 	switch {
@@ -137,6 +141,7 @@ func (d *declaration) open(op any, at unsafe.Pointer, config []byte) (*call, err
 	for _, offset := range d.counters {
 		c.counters = append(c.counters, (*Counter)(unsafe.Add(at, offset)))
 	}
+	d.openStates(c, at)
 	own := wire.Words(len(config)) // the host writes its next input over config
 	copy(own, config)
 	b := wire.Read(own)
@@ -154,8 +159,12 @@ func (d *declaration) open(op any, at unsafe.Pointer, config []byte) (*call, err
 	return c, nil
 }
 
-// closing is the Close of every instance.
+// closing is the Close of every instance, and what it answers to calls that are not of its kind.
 type closing struct{ op any }
+
+func (closing) Timer([]byte) error {
+	return errors.New("the operator has no method that timers are given to: a process is made with wasmill.OnTimer for that")
+}
 
 func (c closing) Close() error {
 	if op, ok := c.op.(interface{ Close() error }); ok {

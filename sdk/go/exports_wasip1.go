@@ -72,6 +72,12 @@ func exportProcess(batch, size int32) int32 {
 	return done(module.operator.Process(input(batch, size)))
 }
 
+//go:wasmexport wasmill_timer
+func exportTimer(batch, size int32) int32 {
+	defer rescue()
+	return done(module.operator.Timer(input(batch, size)))
+}
+
 //go:wasmexport wasmill_aggregate
 func exportAggregate(step, a, aSize, b, bSize int32) int32 {
 	defer rescue()

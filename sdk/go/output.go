@@ -25,14 +25,21 @@ const (
 
 // call is the call at hand, which all outputs of an operator share.
 type call struct {
-	row       uint32 // of the input
-	rows      int    // of the input
-	aggregate bool   // emits exactly once
-	ending    bool   // all failures are known
+	row       uint32   // of the input
+	key       uint32   // number of its key
+	rows      int      // of the input
+	groups    []uint32 // numbers of the rows' keys, nil where they have none
+	keyed     bool     // they have
+	broadcast bool     // the input is a broadcast one
+	aggregate bool     // emits exactly once
+	ending    bool     // all failures are known
 	failures  []wire.Failure
 	outputs   []emitter
 	counters  []*Counter
 	message   wire.Message
+	keepers   []keeper
+	puts      wire.Message  // what goes to the host's state
+	memory    arena         // what came from there
 	in        [2]wire.Batch // what the call was given; here, so that it need not be allocated
 }
 
@@ -50,7 +57,18 @@ type emitter interface {
 func (c *call) begin(batch []byte) *wire.Batch {
 	b := c.read(0, batch)
 	c.row, c.rows, c.ending = 0, b.Rows, false
+	for _, k := range c.keepers {
+		k.begin()
+	}
+	c.memory.reset()
 	return b
+}
+
+// selects makes a row of the input the one at hand.
+func (c *call) selects(row int) {
+	if c.row = uint32(row); c.groups != nil {
+		c.key = c.groups[row]
+	}
 }
 
 func (c *call) read(i int, batch []byte) *wire.Batch {
@@ -67,6 +85,9 @@ func (c *call) fail(row int, message string) {
 // aggregate.
 func (c *call) end(emit bool) {
 	c.ending = true
+	for _, k := range c.keepers {
+		k.flush()
+	}
 	if emit {
 		for i, o := range c.outputs {
 			o.flush(c.aggregate && i == 0)
@@ -106,6 +127,11 @@ func (c *call) relieve() {
 	for _, o := range c.outputs {
 		if o.held() >= maxPending && !c.aggregate {
 			o.flush(false)
+		}
+	}
+	for _, k := range c.keepers {
+		if k.held() >= maxPending {
+			k.flush()
 		}
 	}
 }

@@ -17,6 +17,7 @@ type Operator interface {
 // Instance is an open operator. A batch is valid until the call returns.
 type Instance interface {
 	Process(batch []byte) error
+	Timer(batch []byte) error
 	Aggregate(step int, a, b []byte) error
 	Close() error
 }

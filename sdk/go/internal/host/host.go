@@ -17,4 +17,18 @@ type Recorder struct {
 	Log   func(level int32, text string)
 	Count func(counter int, delta int64)
 	Now   int64
+
+	// State is the state of a process, nil where the operator is none.
+	State State
+}
+
+// State is what a module imports for its state. Get, Next and Read return the size of a batch,
+// which lies in out where it fits.
+type State interface {
+	Get(state int, request, out []byte) int
+	Scan(state int, key uint32, bounds int, request []byte) int
+	Next(scan, limit int, out []byte) int
+	Read(out []byte) int
+	Put(batch []byte)
+	Watermark() int64
 }

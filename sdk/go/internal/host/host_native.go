@@ -41,3 +41,31 @@ func Count(counter int, delta int64) { current().Count(counter, delta) }
 
 // Now returns the job's processing time in microseconds since 1970 UTC.
 func Now() int64 { return current().Now }
+
+func state() State {
+	if s := current().State; s != nil {
+		return s
+	}
+	panic("wasmill: the operator has no state and no watermark; one made by wasmill.Process has")
+}
+
+// StateGet reads rows of a state into out and returns the size of the result. Where that is
+// greater than out, StateRead has it.
+func StateGet(number int, request, out []byte) int { return state().Get(number, request, out) }
+
+// StateScan begins to read a list or a map in order and returns the number of the scan.
+func StateScan(number int, key uint32, bounds int, request []byte) int {
+	return state().Scan(number, key, bounds, request)
+}
+
+// StateNext reads the next rows of a scan, like StateGet.
+func StateNext(scan, limit int, out []byte) int { return state().Next(scan, limit, out) }
+
+// StateRead reads the last result, which did not fit.
+func StateRead(out []byte) int { return state().Read(out) }
+
+// StatePut writes rows of a state, or sets timers.
+func StatePut(batch []byte) { state().Put(batch) }
+
+// Watermark returns the operator's watermark in microseconds since 1970 UTC.
+func Watermark() int64 { return state().Watermark() }

@@ -12,6 +12,7 @@ package row
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -37,20 +38,24 @@ type Codec struct {
 	Fields []wire.Field
 	Nodes  []*Node // one a field
 	Time   bool    // rows have an event time
+	Keys   []int   // of an Input: which fields have the option key
 
 	columns int     // nested ones counted
 	time    uintptr // offset of the event time
 	stride  uintptr
 	bad     []*Node
 	segment [1]segment
+	runs    []segment // of WriteAt
 }
 
 // Node is a column as it lies in a Go value.
 type Node struct {
 	wire.Field
+	Merge    string       // the tag "merge" of its field
 	column   int          // place in the batch
 	offset   uintptr      // of the value, from the start of the row or of the list's item
 	null     bool         // the value is a Null
+	key      bool         // its field has the option key
 	valid    uintptr      // where it is: offset of its flag
 	children []*Node      // of a struct, or the one of a list
 	slice    reflect.Type // of a list
@@ -73,8 +78,11 @@ func Of(t reflect.Type, role Role, skip func(reflect.Type) bool) (*Codec, error)
 	if c.Nodes, err = b.fields(t, 0, true); err != nil {
 		return nil, err
 	}
-	for _, n := range c.Nodes {
+	for i, n := range c.Nodes {
 		c.Fields = append(c.Fields, n.Field)
+		if n.key {
+			c.Keys = append(c.Keys, i)
+		}
 	}
 	return c, nil
 }
@@ -121,6 +129,15 @@ func Tag(f reflect.StructField) (name string, options []string) {
 	return name, parts[1:]
 }
 
+// Option takes an option out of a tag's and says whether it was there.
+func Option(options []string, name string) (found bool, rest []string) {
+	at := slices.Index(options, name)
+	if at < 0 {
+		return false, options
+	}
+	return true, slices.Delete(slices.Clone(options), at, at+1)
+}
+
 // Is says whether t is a type of the SDK of that name, or, where the name ends in "[", an
 // instance of the generic type.
 func Is(t reflect.Type, name string) bool {
@@ -163,6 +180,10 @@ func (b *builder) fields(t reflect.Type, at uintptr, top bool) ([]*Node, error) 
 
 func (b *builder) column(f reflect.StructField, offset uintptr) (*Node, error) {
 	name, options := Tag(f)
+	key := false
+	if b.role == Input {
+		key, options = Option(options, "key")
+	}
 	tg := tag{doc: f.Tag.Get("doc")}
 	tg.def, tg.hasDef = f.Tag.Lookup("default")
 	if tg.scale, tg.scaled, options = scaleOf(options); len(options) > 0 {
@@ -178,7 +199,11 @@ func (b *builder) column(f reflect.StructField, offset uintptr) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.Name, n.Doc, n.Default = name, tg.doc, tg.def
+	if key && (n.null || !n.scalar()) {
+		return nil, errors.New("a key can't be a Null, a list or a struct")
+	}
+	n.Name, n.Doc, n.Default, n.key = name, tg.doc, tg.def, key
+	n.Merge = f.Tag.Get("merge")
 	switch b.role {
 	case Input:
 		n.Required = !n.null

@@ -26,12 +26,16 @@ func (c *Codec) Stride() uintptr { return c.stride }
 // written some, where the message would grow past limit bytes.
 func (c *Codec) Write(m *wire.Message, rows unsafe.Pointer, n, limit int) bool {
 	c.segment[0] = segment{rows, n}
+	return c.write(m, c.segment[:], n, limit)
+}
+
+func (c *Codec) write(m *wire.Message, segs []segment, n, limit int) bool {
 	w := writer{m: m, limit: limit}
 	for _, node := range c.Nodes {
-		node.write(&w, c.segment[:], c.stride, n)
+		node.write(&w, segs, c.stride, n)
 	}
 	if c.Time && !w.over {
-		m.SetTimes(store[int64](&w, c.segment[:], c.stride, c.time, n, 8))
+		m.SetTimes(store[int64](&w, segs, c.stride, c.time, n, 8))
 	}
 	return !w.over
 }

@@ -31,6 +31,7 @@ type Batch struct {
 	columns int // position of the first Column
 	count   int // of columns
 	time    int // position of the Column of event times, 0 where there is none
+	kind    int
 	origin  int
 	group   int
 	failed  int // position of the first Failure
@@ -69,7 +70,7 @@ func Read(data []byte) Batch {
 	}
 	b := Batch{
 		Schema: number(fieldSchema), Rows: int(number(fieldRows)),
-		time: field(fieldTime), origin: field(fieldOrigin), group: field(fieldGroup), data: data,
+		time: field(fieldTime), kind: field(fieldKind), origin: field(fieldOrigin), group: field(fieldGroup), data: data,
 	}
 	b.columns, b.count = vector(fieldColumns)
 	b.failed, b.failure = vector(fieldFailures)
@@ -122,10 +123,13 @@ func (b *Batch) part(at, size uint32) []byte { return b.data[at : int(at)+int(si
 // Times returns the event time of each row, nil where the batch has none.
 func (b *Batch) Times() []int64 { return perRow[int64](b, b.time) }
 
+// Kinds returns the kind of each row, nil where all are inserts.
+func (b *Batch) Kinds() []byte { return perRow[byte](b, b.kind) }
+
 // Origins returns the row of the input that each row came from, nil where row n came from row n.
 func (b *Batch) Origins() []uint32 { return perRow[uint32](b, b.origin) }
 
-// Groups returns the number of each row's accumulator, nil where the batch has none.
+// Groups returns the number of each row's accumulator, or of its key; nil where the batch has none.
 func (b *Batch) Groups() []uint32 { return perRow[uint32](b, b.group) }
 
 func perRow[T Fixed](b *Batch, at int) []T {

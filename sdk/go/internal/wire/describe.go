@@ -14,6 +14,7 @@ type Kind uint8
 // The kinds that this SDK makes.
 const (
 	Map       Kind = 1
+	Process   Kind = 2
 	Aggregate Kind = 3
 )
 
@@ -50,10 +51,11 @@ func (f *Field) TypeString() string {
 
 // Port is an input or an output.
 type Port struct {
-	Name    string
-	Fields  []Field
-	Forward bool
-	Time    bool
+	Name      string
+	Fields    []Field
+	Forward   bool
+	Time      bool
+	Broadcast bool
 }
 
 // Operator is what an operator says of itself.
@@ -66,6 +68,8 @@ type Operator struct {
 	Config      []Field
 	Accumulator *Field
 	Counters    []string
+	Key         []Field // of a process
+	States      []State
 }
 
 // Describe writes the Module message.
@@ -82,13 +86,14 @@ func (w *writer) operator(op *Operator) int {
 		accumulator.write = func(w *writer) int { return w.field(op.Accumulator) }
 	}
 	return w.table(text(op.Name), scalar(uint32(op.Kind)), text(op.Doc), w.ports(op.Inputs), w.ports(op.Outputs),
-		w.fields(op.Config), accumulator, vector(len(op.Counters), func(i int) int { return w.string(op.Counters[i]) }))
+		w.fields(op.Config), accumulator, vector(len(op.Counters), func(i int) int { return w.string(op.Counters[i]) }),
+		w.fields(op.Key), vector(len(op.States), func(i int) int { return w.state(&op.States[i]) }))
 }
 
 func (w *writer) ports(ports []Port) slot {
 	return vector(len(ports), func(i int) int {
 		p := &ports[i]
-		return w.table(text(p.Name), w.fields(p.Fields), flag(p.Forward), flag(p.Time))
+		return w.table(text(p.Name), w.fields(p.Fields), flag(p.Forward), flag(p.Time), flag(p.Broadcast))
 	})
 }
 
@@ -105,14 +110,18 @@ func (w *writer) field(f *Field) int {
 // reference is filled in when its target's place is known.
 type writer struct{ buf []byte }
 
-// slot is a field of a table, 4 bytes whatever its type: a scalar, or a reference to what write
-// writes. The zero slot is an absent field.
+// slot is a field of a table, 4 bytes whatever its type, 8 where it is wide: a scalar, or a
+// reference to what write writes. The zero slot is an absent field.
 type slot struct {
 	scalar uint32
+	high   uint32 // of a wide scalar
+	wide   bool
 	write  func(*writer) int // returns the place
 }
 
 func scalar(v uint32) slot { return slot{scalar: v} }
+
+func wide(v int64) slot { return slot{scalar: uint32(v), high: uint32(v >> 32), wide: v != 0} }
 
 func flag(v bool) slot {
 	if v {
@@ -146,25 +155,62 @@ func vector(n int, write func(i int) int) slot {
 	}}
 }
 
+// bytes is a vector of bytes.
+func bytes(data []byte) slot {
+	if len(data) == 0 {
+		return slot{}
+	}
+	return slot{write: func(w *writer) int {
+		at := w.aligned()
+		w.u32(uint32(len(data)))
+		w.buf = append(w.buf, data...)
+		return at
+	}}
+}
+
+// place returns where in a table that begins at 4 past a multiple of 8 each slot lies, and the
+// table's size. An absent slot lies at 0.
+func place(slots []slot) (offsets []int, size int) {
+	size = 4
+	for _, s := range slots {
+		offset := 0
+		switch {
+		case s.wide:
+			offset = (size-4+7)&^7 + 4
+			size = offset + 8
+		case s.write != nil || s.scalar != 0:
+			offset = size
+			size += 4
+		}
+		offsets = append(offsets, offset)
+	}
+	return offsets, size
+}
+
 func (w *writer) table(slots ...slot) int {
+	offsets, size := place(slots)
 	vtable := w.aligned()
 	w.u16(4 + 2*len(slots))
-	w.u16(4 + 4*len(slots))
-	for i, s := range slots {
-		if s.write == nil && s.scalar == 0 {
-			w.u16(0)
-		} else {
-			w.u16(4 + 4*i)
-		}
+	w.u16(size)
+	for _, offset := range offsets {
+		w.u16(offset)
 	}
-	at := w.aligned()
-	w.u32(uint32(at - vtable))
-	for _, s := range slots {
-		w.u32(s.scalar)
+	for w.aligned()%8 != 4 {
+		w.buf = append(w.buf, 0)
 	}
+	at := len(w.buf)
+	w.buf = append(w.buf, make([]byte, size)...)
+	le := binary.LittleEndian
+	le.PutUint32(w.buf[at:], uint32(at-vtable))
 	for i, s := range slots {
-		if s.write != nil {
-			w.refer(at+4+4*i, s.write(w))
+		switch {
+		case s.write != nil:
+			w.refer(at+offsets[i], s.write(w))
+		case s.wide:
+			le.PutUint32(w.buf[at+offsets[i]+4:], s.high)
+			fallthrough
+		case s.scalar != 0:
+			le.PutUint32(w.buf[at+offsets[i]:], s.scalar)
 		}
 	}
 	return at

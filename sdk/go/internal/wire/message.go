@@ -119,6 +119,22 @@ func (m *Message) SetRows(rows int) {
 // SetColumn says where a column lies.
 func (m *Message) SetColumn(i int, c Column) { m.put(tableEnd+4+i*columnSize, c) }
 
+// SetNull makes a column of one row, which is not nested, null.
+func (m *Message) SetNull(i int, t Type) {
+	c := Column{Rows: 1, Nulls: 1}
+	c.Validity = uint32(AppendValues(m, []byte{0}, 1))
+	switch t {
+	case String, Bytes:
+		c.Offsets = uint32(AppendValues(m, []int32{0, 0}, 4))
+	case Bool:
+		c.Size = 1
+	default:
+		c.Size = uint32(t.Width())
+	}
+	c.Values = uint32(AppendValues(m, make([]byte, c.Size), 1))
+	m.SetColumn(i, c)
+}
+
 func (m *Message) put(at int, c Column) {
 	v := View[uint32](m.buf, at, columnSize/4)
 	v[0], v[1], v[2], v[3], v[4], v[5] = c.Rows, c.Nulls, c.Validity, c.Offsets, c.Values, c.Size
@@ -127,9 +143,14 @@ func (m *Message) put(at int, c Column) {
 // SetOrigins names the place of the origins, 4 bytes a row.
 func (m *Message) SetOrigins(at int) { m.perRow(fieldOrigin, at, 4) }
 
-// SetGroups says of each row of an aggregate's input which accumulator is its own.
+// SetGroups says of each row which accumulator is its own, or which key.
 func (m *Message) SetGroups(groups []uint32) {
 	m.perRow(fieldGroup, AppendValues(m, groups, 4), 4)
+}
+
+// SetKinds says of which kind each row is.
+func (m *Message) SetKinds(kinds []byte) {
+	m.perRow(fieldKind, AppendValues(m, kinds, 1), 1)
 }
 
 // SetTimes names the place of the event times, 8 bytes a row.

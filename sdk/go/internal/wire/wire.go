@@ -48,6 +48,24 @@ func (t Type) Width() int {
 const (
 	SchemaAccumulator = 0x10000
 	SchemaConfig      = 0x10001
+	// Of timers by event time and by processing time.
+	SchemaEventTimer      = 0x10002
+	SchemaProcessingTimer = 0x10003
+	// Of a state's rows, and of a request for some: this plus the state's number.
+	SchemaState   = 0x20000
+	SchemaRequest = 0x30000
+)
+
+// Delete is the kind of a row that removes what it names, or that there is none.
+const Delete = 3
+
+// The bounds of a scan of a map.
+const (
+	BoundsNone   = 0
+	BoundsFrom   = 1
+	BoundsTo     = 2
+	BoundsFromTo = 3
+	BoundsPrefix = 4
 )
 
 // MaxRows is how many rows one batch may have.
