@@ -11,14 +11,6 @@ import (
 	"github.com/wasmill/wasmill/state/internal/flat"
 )
 
-// miss is a key of a batch that is not in the cache.
-type miss struct {
-	row  int
-	hash uint32
-}
-
-const missSize = 16
-
 // size is the memory that the cache holds.
 func (s *Store) size() int64 { return s.cache.Bytes() + s.order.Bytes() }
 
@@ -31,18 +23,17 @@ func (s *Store) find(keys *state.Strings) error {
 	if err := s.makeRoom(); err != nil {
 		return err
 	}
-	s.rows, s.misses = s.rows[:0], s.misses[:0]
 	for i := range keys.Len() {
-		key := keys.At(i)
-		s.groups.Check(key)
-		hash := flat.Hash(key)
-		n := s.cache.Find(key, hash)
+		s.groups.Check(keys.At(i))
+	}
+	s.rows.Find(&s.cache, keys)
+	s.misses = s.misses[:0]
+	for i, n := range s.rows.Found {
 		if n == flat.None {
-			s.misses = append(s.misses, miss{i, hash})
+			s.misses = append(s.misses, i)
 		} else {
 			s.cache.SetFlags(n, flat.Used)
 		}
-		s.rows = append(s.rows, n)
 	}
 	if len(s.misses) == 0 {
 		return nil
@@ -52,24 +43,24 @@ func (s *Store) find(keys *state.Strings) error {
 
 // load reads the misses of a batch in order of key, as many as there is room for.
 func (s *Store) load(keys *state.Strings) error {
-	slices.SortFunc(s.misses, func(a, b miss) int { return bytes.Compare(keys.At(a.row), keys.At(b.row)) })
+	slices.SortFunc(s.misses, func(a, b int) int { return bytes.Compare(keys.At(a), keys.At(b)) })
 	room := s.reserve()
 	var last []byte
 	entry := flat.None
-	for _, m := range s.misses {
-		key := keys.At(m.row)
+	for _, i := range s.misses {
+		key := keys.At(i)
 		if entry == flat.None || !bytes.Equal(key, last) {
 			if room <= 0 {
 				return nil
 			}
 			var err error
-			if entry, err = s.read(key, m.hash); err != nil {
+			if entry, err = s.read(key, s.rows.Hashes[i]); err != nil {
 				return err
 			}
 			room -= int64(s.cache.RecordSize(entry))
 			last = key
 		}
-		s.rows[m.row] = entry
+		s.rows.Found[i] = entry
 	}
 	return nil
 }
@@ -81,13 +72,12 @@ func (s *Store) row(keys *state.Strings, i int) (uint32, error) {
 		if err := s.evict(); err != nil {
 			return flat.None, err
 		}
-		s.rows = s.rows[:0]
+		s.rows.Found = s.rows.Found[:0]
 	}
-	if i < len(s.rows) && s.rows[i] != flat.None {
-		return s.rows[i], nil
+	if i < len(s.rows.Found) && s.rows.Found[i] != flat.None {
+		return s.rows.Found[i], nil
 	}
-	key := keys.At(i)
-	hash := flat.Hash(key)
+	key, hash := keys.At(i), s.rows.Hashes[i]
 	if n := s.cache.Find(key, hash); n != flat.None {
 		return n, nil
 	}

@@ -132,7 +132,7 @@ func (db *DB) options(cache *pebble.Cache) *pebble.Options {
 		FS:                 db.fs,
 		Cache:              cache,
 		MemTableSize:       memTable,
-		FormatMajorVersion: pebble.FormatVirtualSSTables,
+		FormatMajorVersion: pebble.FormatColumnarBlocks,
 		Logger:             db.faults,
 		EventListener:      &pebble.EventListener{BackgroundError: db.faults.note},
 	}

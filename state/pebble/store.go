@@ -36,8 +36,8 @@ type Store struct {
 	spilled       int64 // bytes in scratch
 	failed        error // of a write, after which the store does not go on
 
-	rows   []uint32 // the entries of a batch's keys
-	misses []miss
+	rows   flat.Batch // a batch's keys
+	misses []int      // which of them are not in the cache
 	bound  []byte
 }
 
@@ -230,7 +230,7 @@ func (s *Store) Scan(from, to []byte, limit state.Limit, keys, values *state.Str
 
 // Stats returns the store's figures.
 func (s *Store) Stats() state.Stats {
-	lists := int64(4*cap(s.rows) + missSize*cap(s.misses) + cap(s.bound))
+	lists := s.rows.Bytes() + int64(8*cap(s.misses)+cap(s.bound))
 	return state.Stats{MemoryBytes: s.size() + lists, Entries: s.cache.Len()}
 }
 

@@ -132,3 +132,46 @@ func TestTreeTakesKeysInAnyOrder(t *testing.T) {
 		})
 	}
 }
+
+// list is a list of keys.
+type list [][]byte
+
+func (l list) Len() int        { return len(l) }
+func (l list) At(i int) []byte { return l[i] }
+
+func TestBatchFindsWhatFindFinds(t *testing.T) {
+	var m Map
+	var b Batch
+	r := rand.New(rand.NewPCG(5, 0))
+	for range 200 {
+		var keys list
+		for range r.IntN(50) {
+			keys = append(keys, fmt.Appendf(nil, "%d", r.IntN(2000)))
+		}
+		b.Find(&m, keys)
+		for i, key := range keys {
+			if want := m.Find(key, Hash(key)); b.Found[i] != want || b.Hashes[i] != Hash(key) {
+				t.Fatalf("%q is entry %d with hash %d, should be %d with %d", key, b.Found[i], b.Hashes[i], want, Hash(key))
+			}
+		}
+		for _, key := range keys {
+			if hash := Hash(key); m.Find(key, hash) == None {
+				m.Insert(key, hash, nil)
+			}
+		}
+	}
+}
+
+func TestBatchTellsKeysOfOneHashApart(t *testing.T) {
+	var m Map
+	var b Batch
+	a, c := []byte("a key"), []byte("another, much longer")
+	m.Insert(a, Hash(a), nil)
+	n := m.Insert(c, Hash(a), nil) // as if it had the hash of the first
+	m.index[int(Hash(a))&(len(m.index)-1)], m.index[(int(Hash(a))&(len(m.index)-1)+1)%len(m.index)] =
+		m.index[(int(Hash(a))&(len(m.index)-1)+1)%len(m.index)], m.index[int(Hash(a))&(len(m.index)-1)]
+	b.Find(&m, list{a, a})
+	if b.Found[0] == n || b.Found[0] == None || b.Found[0] != b.Found[1] {
+		t.Errorf("a key is found as %d, which is of another key of its hash: %d", b.Found[0], n)
+	}
+}
