@@ -161,6 +161,7 @@ func (c *checker) settings() {
 	between(c, o.Parallelism, 1, maxParallelism, at("options", "parallelism"))
 	between(c, o.Latency, time.Microsecond, maxLatency, at("options", "latency"))
 	between(c, o.BatchRows, 1, abi.MaxRows, at("options", "batch_rows"))
+	c.state(&o.State)
 }
 
 var validName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,63}$`)

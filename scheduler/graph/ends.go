@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/wasmill/wasmill/abi"
+	"github.com/wasmill/wasmill/scheduler/changelog"
 	"github.com/wasmill/wasmill/scheduler/operator"
 )
 
@@ -68,7 +69,7 @@ func (c *checker) source(d *draft, s *Source) {
 	}
 	switch {
 	case s.Time != nil:
-		if t := c.eventTime(d, s.Time, main.schema); source != nil {
+		if t := c.sourceTime(d, s.Time, main); source != nil {
 			d.node.Source.Time = t
 		}
 	case !c.wrong(d.where.under("time")):
@@ -130,37 +131,11 @@ func (c *checker) sourceSchema(d *draft, s *Source, source operator.Source) *abi
 	return schema
 }
 
-func (c *checker) eventTime(d *draft, t *EventTime, schema *abi.Schema) *Time {
-	where := d.where.under("time")
-	if t.OutOfOrder < 0 {
-		c.report(where.under("out_of_order"), "", "out_of_order is %v; it can't be negative", t.OutOfOrder)
-	}
-	if t.Idle < 0 {
-		c.report(where.under("idle"), "", "idle is %v; it can't be negative", t.Idle)
-	}
-	column := where.under("column")
-	if t.Column == "" {
-		c.missing(column, "add column: COLUMN", "time does not say in which column it is")
-	}
-	if t.Column == "" || schema == nil {
-		return nil
-	}
-	i := schema.Index(t.Column)
-	if i < 0 {
-		c.report(column, c.didYouMean(t.Column, schema.Names()), "source %q has no column %q", d.name, clip(t.Column))
-		return nil
-	}
-	if f := &schema.Fields[i]; f.Type != abi.Timestamp {
-		c.report(column, fmt.Sprintf("declare it in the schema as %s: timestamp", f.Name),
-			"event time is a timestamp; column %q is of type %s", f.Name, f.TypeString())
-	}
-	return &Time{Column: i, OutOfOrder: t.OutOfOrder, Idle: t.Idle}
-}
-
 // sink checks a sink.
 func (c *checker) sink(d *draft, s *Sink) {
 	in := c.input(d)
 	d.node.Parallelism = c.parallelism(d, s.Parallelism, 1)
+	schema := c.written(d, s, in)
 	var connector *operator.Connector
 	for i := range c.catalog.Connectors {
 		if conn := &c.catalog.Connectors[i]; conn.Name == s.Connector && conn.Sink != nil {
@@ -172,7 +147,7 @@ func (c *checker) sink(d *draft, s *Sink) {
 		c.noConnector(d, s.Connector, s.noConnector, c.catalog.sinks())
 		return
 	}
-	spec := operator.SinkSpec{Schema: in.schema, Format: format}
+	spec := operator.SinkSpec{Schema: schema, Format: format}
 	if spec.Schema == nil {
 		spec.Schema, ok = abi.Opaque(), false
 	}
@@ -180,6 +155,33 @@ func (c *checker) sink(d *draft, s *Sink) {
 	sink, err := connector.Sink(config, spec)
 	c.made(err, config, !ok)
 	d.node.Sink, d.node.about = sink, endAbout(s.Connector, s.Format)
+	if s.Kinds != "" {
+		d.node.Sink = &changelog.Sink{To: sink, Schema: schema}
+		d.node.about += ", kinds as " + s.Kinds
+	}
+}
+
+// written returns the schema of what a sink is given, nil where it is not known. No sink takes
+// changes but as rows with a column for their kind.
+func (c *checker) written(d *draft, s *Sink, in *stream) *abi.Schema {
+	where := d.where.under("kinds")
+	switch {
+	case s.Kinds == "" && in.changes && !c.wrong(where):
+		c.report(d.where.under("from"), "add kinds: COLUMN to write each row's kind (+I, -U, +U, -D) as the first column, or have inserts only come here",
+			"sink %q takes no changes, and what it reads updates or deletes rows that came before", d.name)
+	case s.Kinds != "" && in.schema != nil:
+		if in.schema.Index(s.Kinds) >= 0 {
+			c.report(where, "choose another name", "the stream has a column %q already", clip(s.Kinds))
+			return nil
+		}
+		schema := changelog.Schema(in.schema, s.Kinds)
+		if err := schema.Check(); err != nil {
+			c.report(where, "", "%v", err)
+			return nil
+		}
+		return schema
+	}
+	return in.schema
 }
 
 // noConnector reports that a source or sink has none, or one that there is not.

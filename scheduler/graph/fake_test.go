@@ -77,6 +77,7 @@ type fakeSource struct {
 }
 
 func (s *fakeSource) Schema() *abi.Schema { return s.schema }
+func (s *fakeSource) Bounded() bool       { return !s.opts.Follow }
 
 type fakeSink struct {
 	operator.Sink

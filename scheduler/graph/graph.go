@@ -32,6 +32,8 @@ type Options struct {
 	BatchRows int `yaml:"batch_rows"`
 	// Seed is where all randomness of the job comes from. Default 1.
 	Seed uint64 `yaml:"seed"`
+	// State is where operators keep their state.
+	State State `yaml:"state"`
 }
 
 // Node is one source, operator or sink. Exactly one of Source, New and Sink is set.
@@ -48,7 +50,9 @@ type Node struct {
 	New    func(operator.Context) (operator.Operator, error)
 	// Stateful says that New makes an operator.Stateful.
 	Stateful bool
-	Sink     operator.Sink
+	// Time is set of an operator that makes the watermark anew, from the rows of its main output.
+	Time *Time
+	Sink operator.Sink
 
 	about string // what the node is, for a plan
 }
@@ -87,11 +91,4 @@ const (
 type SourceNode struct {
 	Source operator.Source
 	Time   *Time // nil where rows have no event time
-}
-
-// Time says where event time comes from, and how its watermark is made, split by split.
-type Time struct {
-	Column     int           // a timestamp column
-	OutOfOrder time.Duration // how much earlier than the latest one so far a row may be
-	Idle       time.Duration // a split without rows for so long is left out of the watermark; 0 never
 }

@@ -167,6 +167,7 @@ func (c *checker) operator(d *draft, o *Operator) {
 	switch len(is) {
 	case 1:
 		makes(d, o)
+		c.operatorTime(d, o)
 	default:
 		c.report(d.where.itsKey(), "make two of it, one reading the other", "operator %q is both %s and %s", d.name, is[0], is[1])
 		c.input(d)
@@ -210,7 +211,7 @@ func (c *checker) wasmMap(d *draft, o *Operator) {
 
 // mapped returns the stream of an output of a map.
 func (c *checker) mapped(d *draft, p *describe.Port, in *stream) *stream {
-	s := &stream{port: p.Name, schema: p.Schema(), untimed: in.untimed}
+	s := &stream{port: p.Name, schema: p.Schema(), untimed: in.untimed, changes: in.changes}
 	own := fmt.Sprintf("operator %q", d.name)
 	for range p.Fields {
 		s.origins = append(s.origins, own)

@@ -49,11 +49,15 @@ type Format struct {
 	Options Literal
 }
 
-// EventTime says where event time comes from.
+// EventTime says where event time comes from, and how the watermark behind it is made.
 type EventTime struct {
-	Column     string        `yaml:"column"`       // of type timestamp
-	OutOfOrder time.Duration `yaml:"out_of_order"` // how much earlier than the latest so far a row may be
-	Idle       time.Duration `yaml:"idle"`         // a split without rows for so long holds up nothing; 0 never
+	Column     string        `yaml:"column"`       // of type timestamp; of an operator empty where rows have a time already
+	OutOfOrder time.Duration `yaml:"out_of_order"` // how much earlier than the latest so far a row may be; 0: not at all
+	// Watermark is a column of type timestamp whose value is the watermark after its row, where it is
+	// not null. It replaces OutOfOrder. One that goes backwards is ignored and counted.
+	Watermark string        `yaml:"watermark"`
+	Idle      time.Duration `yaml:"idle"`  // of a source: a split without rows for so long holds up nothing; 0 never
+	Align     *Align        `yaml:"align"` // of a source: its splits wait for slower ones
 }
 
 // Operator is a module's map or process, where Wasm.Path is set, a window, where Window is, or what
@@ -74,6 +78,10 @@ type Operator struct {
 
 	Window     *Window     `yaml:"window"`
 	Aggregates []Aggregate `yaml:"aggregate"` // of a window, in this order after its key and its bounds
+
+	// Time makes event time and the watermark anew from the rows of a module's operator; nil: those of
+	// its inputs hold.
+	Time *EventTime `yaml:"time"`
 
 	Key         []string        `yaml:"key"`
 	OnError     operator.Policy `yaml:"on_error"`
@@ -118,6 +126,10 @@ type Sink struct {
 	Options     Literal  `yaml:"-"`
 	Format      Format   `yaml:"format"`
 	Parallelism int      `yaml:"parallelism"` // 0: 1, so that there is one output
+	// Kinds is the name of a column that is written before the others: the row's kind, which is +I for
+	// an insert, -U and +U for a row before and after an update, -D for a delete. Empty: there is no
+	// such column, and what is read has inserts only.
+	Kinds string `yaml:"kinds"`
 
 	noConnector bool
 }

@@ -18,7 +18,8 @@ type Plan struct {
 	Latency     string     `json:"latency"`
 	BatchRows   int        `json:"batch_rows"`
 	Seed        uint64     `json:"seed"`
-	Nodes       []PlanNode `json:"nodes"` // each after all that it reads
+	State       string     `json:"state,omitempty"` // where it lies, if not in memory
+	Nodes       []PlanNode `json:"nodes"`           // each after all that it reads
 }
 
 // PlanNode is a node of a plan.
@@ -29,16 +30,9 @@ type PlanNode struct {
 	Line        int          `json:"line,omitempty"`
 	Parallelism int          `json:"parallelism"`
 	OnError     string       `json:"on_error,omitempty"` // not of a sink
-	Time        *PlanTime    `json:"time,omitempty"`     // of a source
+	Time        *PlanTime    `json:"time,omitempty"`     // of a source, or of an operator that makes it anew
 	Inputs      []PlanInput  `json:"inputs,omitempty"`
 	Outputs     []PlanOutput `json:"outputs,omitempty"`
-}
-
-// PlanTime is where event time comes from.
-type PlanTime struct {
-	Column     string `json:"column"`
-	OutOfOrder string `json:"out_of_order"`
-	Idle       string `json:"idle"`
 }
 
 // PlanInput is an edge.
@@ -64,7 +58,7 @@ type PlanColumn struct {
 // Plan returns the graph's plan.
 func (g *Graph) Plan() *Plan {
 	o := &g.Options
-	p := &Plan{Name: g.Name, Parallelism: o.Parallelism, Latency: durationText(o.Latency), BatchRows: o.BatchRows, Seed: o.Seed}
+	p := &Plan{Name: g.Name, Parallelism: o.Parallelism, Latency: durationText(o.Latency), BatchRows: o.BatchRows, Seed: o.Seed, State: o.State.text()}
 	for _, n := range g.Nodes {
 		p.Nodes = append(p.Nodes, n.plan())
 	}
@@ -77,10 +71,12 @@ func (n *Node) plan() PlanNode {
 	case n.Source != nil:
 		p.Kind = "source"
 		if t := n.Source.Time; t != nil {
-			p.Time = &PlanTime{Column: n.Outputs[0].Schema.Fields[t.Column].Name, OutOfOrder: durationText(t.OutOfOrder), Idle: durationText(t.Idle)}
+			p.Time = t.plan(n.Outputs[0].Schema)
 		}
 	case n.Sink != nil:
 		p.Kind = "sink"
+	case n.Time != nil:
+		p.Time = n.Time.plan(n.Outputs[0].Schema)
 	}
 	if n.Sink == nil {
 		p.OnError = policyNames[n.OnError]
@@ -117,6 +113,9 @@ func planColumns(s *abi.Schema) []PlanColumn {
 func (p *Plan) String() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "pipeline %s: parallelism %d, latency %s, %d rows a batch, seed %d\n", p.Name, p.Parallelism, p.Latency, p.BatchRows, p.Seed)
+	if p.State != "" {
+		fmt.Fprintf(&s, "state in %s\n", p.State)
+	}
 	for i := range p.Nodes {
 		p.Nodes[i].write(&s)
 	}
@@ -130,12 +129,8 @@ func (n *PlanNode) write(s *strings.Builder) {
 		fmt.Fprintf(s, ", on_error %s", n.OnError)
 	}
 	s.WriteString("\n")
-	if t := n.Time; t != nil {
-		fmt.Fprintf(s, "  event time     %s, out of order by up to %s", t.Column, t.OutOfOrder)
-		if t.Idle != "0s" {
-			fmt.Fprintf(s, ", idle after %s", t.Idle)
-		}
-		s.WriteString("\n")
+	if n.Time != nil {
+		fmt.Fprintf(s, "  event time     %s\n", n.Time)
 	}
 	for _, in := range n.Inputs {
 		fmt.Fprintf(s, "  reads          %s, %s", in.From, in.Partition)
