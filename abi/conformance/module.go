@@ -59,6 +59,8 @@ func (m *module) checkOperator(ctx context.Context, number int) {
 	switch op := &m.description.Operators[number]; op.Kind {
 	case describe.Map:
 		m.checkSamples(ctx, number, op, "takes rows, emits what it declares", (*session).process)
+	case describe.Process:
+		m.checkProcess(ctx, number, op)
 	case describe.Aggregate:
 		m.checkSamples(ctx, number, op, "adds, merges and has results", (*session).steps)
 	}

@@ -15,12 +15,13 @@ type Stateful interface {
 	Guest
 	// Run opens an operator of kind process in an instance of its own, with all that a host has around it: state
 	// and timers that are empty at first, one subtask, the watermark before the first, and processing time 0.
-	// An error is as of Open. Of the guest itself only Close follows.
+	// Where the description has no key, all rows have one. An error is as of Open. Of the guest itself only Close
+	// follows.
 	Run(ctx context.Context, operator int, config []byte) (Running, error)
 }
 
 // Running is an operator of kind process that a host runs. Calls never overlap; after an error only
-// Close follows.
+// Close follows. What is due when a call is over, the host does before it returns.
 type Running interface {
 	// Process hands over rows of an input port, with an event time each and the columns of the
 	// port. The batch stays the caller's and is valid until Process returns.
@@ -42,8 +43,6 @@ type Running interface {
 type Outcome struct {
 	Emitted []Emitted // in order of each port; whoever gets them owns the batches
 	Failed  []FailedRow
-	Logs    []Log
-	Counts  []int64 // what was added to each counter, by number
 }
 
 // Emitted is rows of an output port, forwarded columns included, with an event time each.

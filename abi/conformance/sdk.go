@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/wasmill/wasmill/abi"
@@ -21,11 +22,19 @@ func RunSDK(ctx context.Context, factory Factory) *Report {
 	if m.run(ctx); m.description == nil {
 		return m.report
 	}
-	want := Operators()
-	for i := range want.Operators {
-		m.checkDeclared(ctx, &want.Operators[i])
+	want := Operators().Operators
+	if m.hasState() {
+		want = append(want, Processes()...)
+	}
+	for i := range want {
+		m.checkDeclared(ctx, &want[i])
 	}
 	return m.report
+}
+
+// hasState says whether the module is of an SDK that offers state.
+func (m *module) hasState() bool {
+	return slices.ContainsFunc(m.description.Operators, func(op describe.Operator) bool { return op.Kind == describe.Process })
 }
 
 // checkDeclared checks one of README.md's operators.
@@ -41,6 +50,9 @@ func (m *module) checkDeclared(ctx context.Context, want *describe.Operator) {
 	}
 	for _, c := range aggregateCases(want.Name) {
 		m.report.add(want.Name+": "+c.name, m.aggregateCase(ctx, number, &c))
+	}
+	for _, c := range processCases(want.Name) {
+		m.report.add(want.Name+": "+c.name, m.processCase(ctx, number, &c))
 	}
 }
 
@@ -70,7 +82,31 @@ func declaration(op *describe.Operator) []string {
 	for _, name := range op.Counters {
 		lines.addf("counter %s", name)
 	}
+	for i := range op.Key {
+		lines.addf("key %s", typeText(&op.Key[i]))
+	}
+	for i := range op.States {
+		lines.addf("state %s", stateText(&op.States[i]))
+	}
 	return lines
+}
+
+// stateText writes a state; whether its fields are required does not matter.
+func stateText(s *describe.State) string {
+	text := fmt.Sprintf("%s %q of scope %d", s.Kind, s.Name, s.Scope)
+	for i := range s.Key {
+		text += ", key " + typeText(&s.Key[i])
+	}
+	for i := range s.Fields {
+		text += ", " + typeText(&s.Fields[i])
+		if i < len(s.Merge) {
+			text += fmt.Sprintf(" merge %d", s.Merge[i])
+		}
+	}
+	if ttl := s.TTL; ttl.After != 0 {
+		text += fmt.Sprintf(", for %v, renew %d, by event time: %v", ttl.After, ttl.Renew, ttl.EventTime)
+	}
+	return text
 }
 
 func portText(p *describe.Port) string {
@@ -85,11 +121,16 @@ func portText(p *describe.Port) string {
 	if p.Time {
 		text += " time"
 	}
+	if p.Broadcast {
+		text += " broadcast"
+	}
 	return text
 }
 
+func typeText(f *abi.Field) string { return f.Name + ": " + f.TypeString() }
+
 func fieldText(f *abi.Field) string {
-	text := f.Name + ": " + f.TypeString()
+	text := typeText(f)
 	if f.Required {
 		text += " required"
 	}
