@@ -195,7 +195,7 @@ func (m *Module) describe(ctx context.Context) error {
 
 // checkOperator holds what an operator says of itself against what the module exports.
 func (m *Module) checkOperator(op *describe.Operator) error {
-	need := map[describe.Kind]string{describe.Map: abi.ExportProcess, describe.Aggregate: abi.ExportAggregate}[op.Kind]
+	need := map[describe.Kind]string{describe.Map: abi.ExportProcess, describe.Process: abi.ExportProcess, describe.Aggregate: abi.ExportAggregate}[op.Kind]
 	if _, ok := m.parsed.Export(need); need != "" && !ok {
 		return fmt.Errorf("it is of kind %s, but the module does not export %s", op.Kind, need)
 	}
@@ -207,8 +207,11 @@ func (m *Module) checkOperator(op *describe.Operator) error {
 	return nil
 }
 
-// Operator makes a map.
+// Operator makes a map or a process.
 func (m *Module) Operator(c operator.Context, spec operator.ModuleSpec) (operator.Operator, error) {
+	if ops := m.description.Operators; spec.Number >= 0 && spec.Number < len(ops) && ops[spec.Number].Kind == describe.Process {
+		return newProcess(m, c, spec)
+	}
 	return newMapper(m, c, spec)
 }
 

@@ -147,7 +147,7 @@ func refused(err error) bool {
 func rowsFault(err error) bool {
 	var final *operator.Error // of an instance that could not be opened
 	var s *statusError
-	if refused(err) || errors.As(err, &s) || errors.As(err, &final) {
+	if refused(err) || isStore(err) || errors.As(err, &s) || errors.As(err, &final) {
 		return false
 	}
 	var f *fault

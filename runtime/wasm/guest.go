@@ -5,6 +5,7 @@ package wasm
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -23,18 +24,20 @@ type surroundings struct {
 	seed     [32]byte
 	logs     *logs
 	counters int
+	mark     *abi.EventTime // the watermark; nil: there was none
+	states   *states        // of an operator of kind process
 }
 
 // guest is one instance, and the host's side of its calls. One goroutine uses it.
 //
-// Its life is: instantiate; check and describe, or check and open; then process or aggregate any
-// number of times; then close. After an error only close follows.
+// Its life is: instantiate; check and describe, or check and open; then process, timer or aggregate
+// any number of times; then close. After an error only close follows.
 type guest struct {
 	surroundings
 	module *Module
 	in     *vm.Instance
 
-	buffer, process, aggregate *vm.Function
+	buffer, process, timer, aggregate *vm.Function
 
 	function string // that is running
 	stdout   lines
@@ -77,6 +80,7 @@ func (m *Module) instantiate(ctx context.Context, s surroundings) (*guest, error
 	g.in = in
 	g.buffer = in.Function(abi.ExportBuffer)
 	g.process = in.Function(abi.ExportProcess)
+	g.timer = in.Function(abi.ExportTimer)
 	g.aggregate = in.Function(abi.ExportAggregate)
 	if f := in.Function(abi.ExportInitialize); f != nil {
 		if _, err := g.call(ctx, f, abi.ExportInitialize, nil); err != nil {
@@ -269,6 +273,14 @@ func (g *guest) nowMicros() int64 {
 		g.micros, g.timed = g.now().UnixMicro(), true
 	}
 	return g.micros
+}
+
+// watermark is the operator's.
+func (g *guest) watermark() int64 {
+	if g.mark == nil {
+		return math.MinInt64
+	}
+	return int64(*g.mark)
 }
 
 // Now is the call's time, for WASI, which has no time before 1970.

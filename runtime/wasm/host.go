@@ -5,10 +5,12 @@ package wasm
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"unicode/utf16"
 
 	"github.com/wasmill/wasmill/abi"
+	"github.com/wasmill/wasmill/abi/batch"
 	"github.com/wasmill/wasmill/runtime/module"
 	"github.com/wasmill/wasmill/runtime/wasm/internal/vm"
 	"github.com/wasmill/wasmill/runtime/wasm/internal/wasi"
@@ -28,11 +30,23 @@ const (
 // hostFunctions returns all that guests may import.
 func hostFunctions() []vm.HostFunction {
 	calls := map[string]func(g *guest, stack []uint64){
-		abi.ImportEmit:  func(g *guest, s []uint64) { g.emit(uint32(s[0]), uint32(s[1])) },
-		abi.ImportLog:   func(g *guest, s []uint64) { g.log(int32(s[0]), uint32(s[1]), uint32(s[2])) },
-		abi.ImportCount: func(g *guest, s []uint64) { g.count(uint32(s[0]), int64(s[1])) },
-		abi.ImportFail:  func(g *guest, s []uint64) { g.fail(int32(s[0]), uint32(s[1]), uint32(s[2])) },
-		abi.ImportNow:   func(g *guest, s []uint64) { s[0] = uint64(g.nowMicros()) },
+		abi.ImportEmit:      func(g *guest, s []uint64) { g.emit(uint32(s[0]), uint32(s[1])) },
+		abi.ImportLog:       func(g *guest, s []uint64) { g.log(int32(s[0]), uint32(s[1]), uint32(s[2])) },
+		abi.ImportCount:     func(g *guest, s []uint64) { g.count(uint32(s[0]), int64(s[1])) },
+		abi.ImportFail:      func(g *guest, s []uint64) { g.fail(int32(s[0]), uint32(s[1]), uint32(s[2])) },
+		abi.ImportNow:       func(g *guest, s []uint64) { s[0] = uint64(g.nowMicros()) },
+		abi.ImportWatermark: func(g *guest, s []uint64) { s[0] = uint64(g.watermark()) },
+		abi.ImportStateGet: func(g *guest, s []uint64) {
+			s[0] = uint64(g.stateGet(uint32(s[0]), uint32(s[1]), uint32(s[2]), uint32(s[3]), uint32(s[4])))
+		},
+		abi.ImportStateScan: func(g *guest, s []uint64) {
+			s[0] = uint64(g.stateScan(uint32(s[0]), uint32(s[1]), abi.Bounds(s[2]), uint32(s[3]), uint32(s[4])))
+		},
+		abi.ImportStateNext: func(g *guest, s []uint64) {
+			s[0] = uint64(g.stateNext(uint32(s[0]), uint32(s[1]), uint32(s[2]), uint32(s[3])))
+		},
+		abi.ImportStateRead: func(g *guest, s []uint64) { s[0] = uint64(g.stateRead(uint32(s[0]), uint32(s[1]))) },
+		abi.ImportStatePut:  func(g *guest, s []uint64) { g.statePut(uint32(s[0]), uint32(s[1])) },
 		"abort": func(g *guest, s []uint64) {
 			g.abort(uint32(s[0]), uint32(s[1]), uint32(s[2]), uint32(s[3]))
 		},
@@ -68,21 +82,12 @@ func (g *guest) emit(ptr, size uint32) {
 	limits := &g.module.engine.opts.Limits
 	switch {
 	case g.schema == nil:
-		g.breach("it called emit inside of %s; only %s and %s may", g.function, abi.ExportProcess, abi.ExportAggregate)
-	case size > abi.MaxBatchBytes:
-		g.breach("it emitted a batch of %d bytes; %d are allowed", size, abi.MaxBatchBytes)
-	case ptr%8 != 0:
-		g.breach("it emitted a batch at address %d, which is not a multiple of 8", ptr)
+		g.breach("it called emit inside of %s; only %s, %s and %s may", g.function, abi.ExportProcess, abi.ExportTimer, abi.ExportAggregate)
 	case len(g.emitted) >= limits.Emits:
 		g.breach("it called emit more than %d times in one call", limits.Emits)
 	}
-	src := g.bytes(ptr, size, abi.ImportEmit)
-	g.in.Charge(emitFuel + int64(size)>>emitByteShift)
 	g.spend(int64(size) + emitOverhead)
-	m, err := g.pool.Decode(src, g.schema)
-	if err != nil {
-		g.in.Stop(&breach{err})
-	}
+	m := g.decode(ptr, size, abi.ImportEmit, g.schema)
 	g.emitted = append(g.emitted, m)
 	// Buffers of a batch may share bytes: what counts is what the columns are to their readers.
 	extra := int64(m.Batch.Bytes()) - int64(size)
@@ -90,6 +95,23 @@ func (g *guest) emit(ptr, size uint32) {
 		extra += int64(len(m.Failures[i].Message))
 	}
 	g.spend(max(extra, 0))
+}
+
+// decode takes over a batch that the guest hands to an import, or ends the call.
+func (g *guest) decode(ptr, size uint32, what string, schema func(uint32) *abi.Schema) batch.Message {
+	switch {
+	case size > abi.MaxBatchBytes:
+		g.breach("it called %s with a batch of %d bytes; %d are allowed", what, size, abi.MaxBatchBytes)
+	case ptr%8 != 0:
+		g.breach("it called %s with a batch at address %d, which is not a multiple of 8", what, ptr)
+	}
+	src := g.bytes(ptr, size, what)
+	g.in.Charge(emitFuel + int64(size)>>emitByteShift)
+	m, err := g.pool.Decode(src, schema)
+	if err != nil {
+		g.in.Stop(&breach{fmt.Errorf("it called %s: %w", what, err)})
+	}
+	return m
 }
 
 // spend counts bytes of output against what a call may make.

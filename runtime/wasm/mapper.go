@@ -5,8 +5,6 @@ package wasm
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
@@ -17,9 +15,8 @@ import (
 // mapper is an operator of kind map. One goroutine makes all calls.
 type mapper struct {
 	*subtask
-	ports   []*port
+	outputs
 	message batch.Message
-	results []result // of the batch in hand
 
 	// o.schema and o.try: making them anew for each call would allocate.
 	emits func(port uint32) *abi.Schema
@@ -28,29 +25,16 @@ type mapper struct {
 
 var _ operator.Operator = (*mapper)(nil)
 
-// result is a batch for an output port.
-type result struct {
-	port int
-	rows *batch.Batch
-}
-
 func newMapper(m *Module, c operator.Context, spec operator.ModuleSpec) (*mapper, error) {
 	s, err := newSubtask(m, c, spec, describe.Map)
 	if err != nil {
 		return nil, err
 	}
-	if len(spec.Outputs) != len(s.op.Outputs) {
-		return nil, fmt.Errorf("operator %q has %d outputs, its place in the pipeline %d", s.op.Name, len(s.op.Outputs), len(spec.Outputs))
-	}
 	o := &mapper{subtask: s}
-	o.emits, o.tries = o.schema, o.try
-	for i := range s.op.Outputs {
-		p, err := newPort(c.Pool, &s.op.Outputs[i], spec.Inputs[0].Schema, spec.Outputs[i])
-		if err != nil {
-			return nil, err
-		}
-		o.ports = append(o.ports, p)
+	if o.outputs, err = newOutputs(s); err != nil {
+		return nil, err
 	}
+	o.emits, o.tries = o.schema, o.try
 	return o, nil
 }
 
@@ -71,24 +55,7 @@ func (o *mapper) Process(ctx context.Context, _ int, b *batch.Batch, out operato
 	if err := o.report(func(row int, reason error) error { return out.Fail(ctx, b, row, reason) }); err != nil {
 		return err
 	}
-	for i, r := range o.results {
-		o.results[i].rows = nil
-		if err := out.Emit(ctx, r.port, r.rows); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// dropResults releases the results from one on.
-func (o *mapper) dropResults(from int) {
-	for i := from; i < len(o.results); i++ {
-		if b := o.results[i].rows; b != nil {
-			b.Release()
-		}
-		o.results[i] = result{}
-	}
-	o.results = o.results[:from]
+	return o.emit(ctx, out)
 }
 
 // try runs the rows of a part in one call.
@@ -113,58 +80,20 @@ func (o *mapper) try(ctx context.Context, part *batch.Batch, rows []uint32) erro
 	return err
 }
 
-// schema is what the guest may emit.
-func (o *mapper) schema(number uint32) *abi.Schema {
-	if uint64(number) >= uint64(len(o.ports)) {
-		return nil
-	}
-	return o.ports[number].written
-}
-
 // accept makes results of what a call emitted.
 func (o *mapper) accept(part *batch.Batch, rows []uint32, emitted []batch.Message) error {
-	first := len(o.failed)
-	for i := range emitted {
-		for _, f := range emitted[i].Failures {
-			if f.Row >= part.Rows() {
-				return breachf("it says that row %d of a batch of %d failed", f.Row, part.Rows())
-			}
-			o.fail(rows, f.Row, rowError(f.Message))
-		}
+	if _, err := checkFailures(part, emitted); err != nil {
+		return err
 	}
-	bad := failedSet(part.Rows(), rows, o.failed[first:])
-	spent := &o.guest.output
-	for i := range emitted {
-		m := &emitted[i]
-		b, err := o.ports[m.Number].resolve(part, m, bad, spent)
-		if err != nil {
-			return err
-		}
-		if b != nil {
-			o.results = append(o.results, result{int(m.Number), b})
-		}
-	}
+	failed := o.failRows(part, rows, emitted)
+	return o.resolve(part, emitted, failed, true, &o.guest.output)
+}
+
+// Watermark is for the guest to ask for: a map has no state.
+func (o *mapper) Watermark(_ context.Context, t abi.EventTime, _ operator.Output) error {
+	o.mark = t
 	return nil
 }
-
-// failedSet returns which rows of a part failed; nil where none did.
-func failedSet(n int, rows []uint32, failed []failedRow) []bool {
-	if len(failed) == 0 {
-		return nil
-	}
-	set := make([]bool, n)
-	for _, f := range failed {
-		at := f.row
-		if rows != nil {
-			at, _ = slices.BinarySearch(rows, uint32(f.row))
-		}
-		set[at] = true
-	}
-	return set
-}
-
-// Watermark does nothing: a map has no state.
-func (o *mapper) Watermark(context.Context, abi.EventTime, operator.Output) error { return nil }
 
 // Close ends the guest.
 func (o *mapper) Close(ctx context.Context) error { return o.close(ctx) }

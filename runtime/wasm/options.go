@@ -57,6 +57,9 @@ type Limits struct {
 
 	Emits     int   // calls to emit in one call; 65,536
 	EmitBytes int64 // that one call may make of output, forwarded columns included; 256 MiB
+	// StateBytes is what one call may put into its state, and what of its state it may change; 256 MiB.
+	StateBytes    int64
+	StateRowBytes int64 // of one row of a state; 8 MiB, at most 32
 	// BadRows is how many rows of one batch may bring the guest down before the operator fails;
 	// each costs an instance. 64.
 	BadRows int
@@ -76,6 +79,9 @@ const batchCalls = 4
 // recycleFactor is by how much a memory has grown since open when its instance is replaced.
 const recycleFactor = 4
 
+// mostStateRow leaves a message that has the row room for the rest of it.
+const mostStateRow = 32 << 20
+
 const pageBytes = 1 << 16
 
 func (o Options) withDefaults() (Options, error) {
@@ -94,6 +100,8 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&l.CallTime, time.Minute)
 	setDefault(&l.Emits, abi.MaxRows)
 	setDefault(&l.EmitBytes, 256<<20)
+	setDefault(&l.StateBytes, 256<<20)
+	setDefault(&l.StateRowBytes, 8<<20)
 	setDefault(&l.BadRows, 64)
 	setDefault(&l.LogBytes, 512<<10)
 	setDefault(&l.LogRate, 64<<10)
@@ -101,12 +109,16 @@ func (o Options) withDefaults() (Options, error) {
 	if l.MemoryBytes < pageBytes || l.MemoryBytes > 1<<32-pageBytes {
 		return o, fmt.Errorf("limits: MemoryBytes is %d; at least one page of %d and less than 4 GiB are possible", l.MemoryBytes, pageBytes)
 	}
+	if l.StateRowBytes > mostStateRow {
+		return o, fmt.Errorf("limits: StateRowBytes is %d; at most %d are possible", l.StateRowBytes, mostStateRow)
+	}
 	for _, f := range []struct {
 		name  string
 		value int64
 	}{
 		{"StackBytes", l.StackBytes}, {"CallFuel", l.CallFuel}, {"CallTime", int64(l.CallTime)}, {"Emits", int64(l.Emits)},
-		{"EmitBytes", l.EmitBytes}, {"BadRows", int64(l.BadRows)}, {"LogBytes", int64(l.LogBytes)},
+		{"EmitBytes", l.EmitBytes},
+		{"StateBytes", l.StateBytes}, {"StateRowBytes", l.StateRowBytes}, {"BadRows", int64(l.BadRows)}, {"LogBytes", int64(l.LogBytes)},
 		{"LogRate", int64(l.LogRate)}, {"RecycleBytes", l.RecycleBytes},
 	} {
 		if f.value < 0 {

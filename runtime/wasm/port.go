@@ -18,6 +18,7 @@ type port struct {
 	pool    *batch.Pool
 	name    string
 	time    bool
+	forward bool
 	written *abi.Schema // what the guest emits
 	out     *abi.Schema // of the stream
 	from    []int       // see operator.Forward
@@ -30,7 +31,7 @@ type port struct {
 }
 
 func newPort(pool *batch.Pool, d *describe.Port, in, out *abi.Schema) (*port, error) {
-	p := &port{pool: pool, name: d.Name, time: d.Time, written: d.Schema(), out: out}
+	p := &port{pool: pool, name: d.Name, time: d.Time, forward: d.Forward, written: d.Schema(), out: out}
 	want := p.written
 	if d.Forward {
 		want, p.from = operator.Forward(in, d.Fields)

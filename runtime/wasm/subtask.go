@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
 	"github.com/wasmill/wasmill/abi/describe"
 	"github.com/wasmill/wasmill/scheduler/operator"
@@ -20,7 +21,7 @@ import (
 // counterFuel is the counter that the host keeps of the fuel that a node's guests have used.
 const counterFuel = "fuel"
 
-// subtask is what maps and aggregates have in common: one operator of a module, and the instance
+// subtask is what operators of all kinds have in common: one operator of a module, and the instance
 // that runs it at the moment. One goroutine uses it.
 type subtask struct {
 	module *Module
@@ -35,12 +36,15 @@ type subtask struct {
 	guest      *guest // nil until the next call needs one
 	generation uint64 // of the guest
 	openSize   int    // of its memory
-	// required are the columns of the stream that may not be null.
-	required []requiredColumn
+	// required are the columns of each input's stream that may not be null.
+	required [][]requiredColumn
+	mark     abi.EventTime // the watermark, as the guest is told it
+	states   *states       // of a process, nil of others
 
 	// Of the batch in hand.
 	batchFuel  int64 // what it may still use
 	deaths     int   // instances that it has cost
+	setbacks   int   // calls that were taken back
 	firstDeath time.Time
 	failed     []failedRow
 }
@@ -55,27 +59,18 @@ func newSubtask(m *Module, c operator.Context, spec operator.ModuleSpec, kind de
 	if spec.Number < 0 || spec.Number >= len(ops) {
 		return nil, fmt.Errorf("operator %d of a module of %d", spec.Number, len(ops))
 	}
-	s := &subtask{module: m, ctx: c, spec: spec, op: &ops[spec.Number]}
+	s := &subtask{module: m, ctx: c, spec: spec, op: &ops[spec.Number], mark: c.Watermark}
 	if s.op.Kind != kind {
 		return nil, fmt.Errorf("operator %q is a %s, not a %s", s.op.Name, s.op.Kind, kind)
 	}
-	fields := s.op.Inputs[0].Fields
-	if len(spec.Inputs[0].Columns) != len(fields) {
-		return nil, fmt.Errorf("operator %q has %d input columns, its place in the pipeline %d", s.op.Name, len(fields), len(spec.Inputs[0].Columns))
+	if len(spec.Inputs) != len(s.op.Inputs) {
+		return nil, fmt.Errorf("operator %q has %d inputs, its place in the pipeline %d", s.op.Name, len(s.op.Inputs), len(spec.Inputs))
 	}
-	for i := range fields {
-		col := spec.Inputs[0].Columns[i]
-		if col < 0 || col >= len(spec.Inputs[0].Schema.Fields) || !fields[i].SameType(&spec.Inputs[0].Schema.Fields[col]) {
-			return nil, fmt.Errorf("operator %q reads column %q of type %s; the stream has none there: %s",
-				s.op.Name, fields[i].Name, fields[i].TypeString(), spec.Inputs[0].Schema)
+	s.spec.Inputs = slices.Clone(spec.Inputs)
+	for i := range spec.Inputs {
+		if err := s.reads(i); err != nil {
+			return nil, err
 		}
-		if fields[i].Required {
-			s.required = append(s.required, requiredColumn{col, fields[i].Name})
-		}
-	}
-	if spec.Inputs[0].Columns == nil {
-		s.spec.Inputs = slices.Clone(spec.Inputs)
-		s.spec.Inputs[0].Columns = []int{} // nil would mean all to batch.Message
 	}
 	s.logs = newLogs(c.Log, c.Now, &m.engine.opts.Limits)
 	s.fuel = c.Counters.Get(counterFuel)
@@ -83,6 +78,30 @@ func newSubtask(m *Module, c operator.Context, spec operator.ModuleSpec, kind de
 		s.counters = append(s.counters, c.Counters.Get(name))
 	}
 	return s, nil
+}
+
+// reads holds what an input's fields are against the columns of the stream.
+func (s *subtask) reads(input int) error {
+	in, fields := &s.spec.Inputs[input], s.op.Inputs[input].Fields
+	if len(in.Columns) != len(fields) {
+		return fmt.Errorf("operator %q has %d input columns, its place in the pipeline %d", s.op.Name, len(fields), len(in.Columns))
+	}
+	var required []requiredColumn
+	for i := range fields {
+		col := in.Columns[i]
+		if col < 0 || col >= len(in.Schema.Fields) || !fields[i].SameType(&in.Schema.Fields[col]) {
+			return fmt.Errorf("operator %q reads column %q of type %s; the stream has none there: %s",
+				s.op.Name, fields[i].Name, fields[i].TypeString(), in.Schema)
+		}
+		if fields[i].Required {
+			required = append(required, requiredColumn{col, fields[i].Name})
+		}
+	}
+	if in.Columns == nil {
+		in.Columns = []int{} // nil would mean all to batch.Message
+	}
+	s.required = append(s.required, required)
+	return nil
 }
 
 // start makes sure that there is an open instance.
@@ -93,6 +112,7 @@ func (s *subtask) start(ctx context.Context) error {
 	s.generation++
 	g, err := s.module.instantiate(ctx, surroundings{
 		pool: s.ctx.Pool, now: s.ctx.Now, seed: s.seed(), logs: s.logs, counters: len(s.op.Counters),
+		mark: &s.mark, states: s.states,
 	})
 	if err != nil {
 		return s.openError(err)
@@ -123,6 +143,10 @@ func (s *subtask) openError(err error) error {
 // moduleError says which operator of which module failed. Errors of the context stay as they are,
 // and those that say so already.
 func (s *subtask) moduleError(err error) error {
+	var store *storeError
+	if errors.As(err, &store) {
+		return &operator.Error{Fault: operator.FaultEnvironment, Err: fmt.Errorf("state of operator %q: %w", s.op.Name, store.err)}
+	}
 	if errors.As(err, new(*operator.Error)) ||
 		!errors.As(err, new(*fault)) && !errors.As(err, new(*breach)) && !errors.As(err, new(*statusError)) && !errors.As(err, new(*limitError)) {
 		return err

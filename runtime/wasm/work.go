@@ -26,7 +26,7 @@ type failedRow struct {
 // begin is called before each batch.
 func (s *subtask) begin() {
 	s.batchFuel = batchCalls * s.module.engine.opts.Limits.CallFuel
-	s.deaths = 0
+	s.deaths, s.setbacks = 0, 0
 	clear(s.failed)
 	s.failed = s.failed[:0]
 }
@@ -45,15 +45,15 @@ func original(rows []uint32, row int) uint32 {
 	return rows[row]
 }
 
-// halves splits n rows of a part into two lists.
-func halves(n int, rows []uint32) (first, second []uint32) {
+// split splits n rows of a part into two lists, of which the first has so many.
+func split(n, at int, rows []uint32) (first, second []uint32) {
 	if rows == nil {
 		rows = make([]uint32, n)
 		for i := range rows {
 			rows[i] = uint32(i)
 		}
 	}
-	return rows[:n/2], rows[n/2:]
+	return rows[:at], rows[at:]
 }
 
 // report tells of the failed rows of the batch in hand, in order and each once: where there is more
@@ -96,22 +96,25 @@ func (s *subtask) died(err error) error {
 	return nil
 }
 
-// complete returns the rows of b that the guest is given, nil for all, and fails those in which a
-// column is null that must not be.
-func (s *subtask) complete(b *batch.Batch) (rows []uint32) {
-	for _, r := range s.required {
+// complete returns the rows of b, of the one input, that the guest is given, nil for all, and fails
+// those in which a column is null that must not be.
+func (s *subtask) complete(b *batch.Batch) (rows []uint32) { return s.completeOf(0, b) }
+
+// completeOf is complete of an input.
+func (s *subtask) completeOf(input int, b *batch.Batch) (rows []uint32) {
+	for _, r := range s.required[input] {
 		if b.Columns[r.column].Nulls > 0 {
-			return s.completeRows(b)
+			return s.completeRows(s.required[input], b)
 		}
 	}
 	return nil
 }
 
-func (s *subtask) completeRows(b *batch.Batch) []uint32 {
+func (s *subtask) completeRows(required []requiredColumn, b *batch.Batch) []uint32 {
 	rows := make([]uint32, 0, b.Rows())
 rows:
 	for row := range b.Rows() {
-		for _, r := range s.required {
+		for _, r := range required {
 			if b.Columns[r.column].Null(row) {
 				s.fail(nil, row, rowError(fmt.Sprintf("column %q is null, and operator %q needs a value", r.name, s.op.Name)))
 				continue rows
@@ -162,12 +165,15 @@ func (s *subtask) work(ctx context.Context, b *batch.Batch, rows []uint32, try a
 	}
 	s.failed = s.failed[:failed]
 	single := part.Rows() == 1
+	var back *setback
 	switch tooLarge := errors.As(err, new(*sizeError)); {
+	case errors.As(err, &back):
+		return s.after(ctx, b, part.Rows(), rows, back, try)
 	case tooLarge && single:
 		s.fail(rows, 0, rowError(err.Error()))
 		return nil
 	case tooLarge:
-		first, second := halves(part.Rows(), rows)
+		first, second := split(part.Rows(), part.Rows()/2, rows)
 		if err := s.work(ctx, b, first, try); err != nil {
 			return err
 		}
@@ -181,10 +187,45 @@ func (s *subtask) work(ctx context.Context, b *batch.Batch, rows []uint32, try a
 	if err := s.died(err); err != nil {
 		return err
 	}
-	for row := range part.Rows() {
+	return s.oneByOne(ctx, b, part.Rows(), rows, try)
+}
+
+// oneByOne does the n rows of a part again, each alone.
+func (s *subtask) oneByOne(ctx context.Context, b *batch.Batch, n int, rows []uint32, try attempt) error {
+	for row := range n {
 		if err := s.work(ctx, b, []uint32{original(rows, row)}, try); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// setback is an attempt that was taken back because a row of the part failed after the guest had written
+// state, which the rows after it may have read. The instance is well.
+type setback struct {
+	row    int // the first that failed, of the part
+	reason error
+}
+
+func (e *setback) Error() string { return e.reason.Error() }
+
+// mostSetbacks is how often the rows before and behind a failed one are done again as two parts,
+// before those of the batch that are left are done one by one: so the work is bounded by the rows.
+const mostSetbacks = 8
+
+// after goes on after a setback: the rows before the one that failed, which then fails, and those behind it.
+func (s *subtask) after(ctx context.Context, b *batch.Batch, n int, rows []uint32, back *setback, try attempt) error {
+	if n == 1 {
+		s.fail(rows, 0, back.reason)
+		return nil
+	}
+	if s.setbacks++; s.setbacks > mostSetbacks {
+		return s.oneByOne(ctx, b, n, rows, try)
+	}
+	before, behind := split(n, back.row, rows)
+	if err := s.work(ctx, b, before, try); err != nil {
+		return err
+	}
+	s.fail(behind, 0, back.reason)
+	return s.work(ctx, b, behind[1:], try)
 }
