@@ -15,18 +15,23 @@ import (
 // resolve finds the nodes that a part reads.
 func (c *checker) resolve(d *draft) {
 	from := d.where.under("from")
-	if len(d.inputs) == 0 && d.kind != "source" {
+	if len(d.inputs) == 0 && d.kind != "source" && !c.given(d.where.under("join")) {
 		c.missing(from, "add from: NODE", "%s %q reads nothing", d.kind, clip(d.name))
 	}
-	read := map[string]bool{}
+	type input struct {
+		side int
+		text string
+	}
+	read := map[input]bool{}
 	for _, in := range d.inputs {
+		this := input{in.side, in.text}
 		name, port, dotted := strings.Cut(in.text, ".")
 		if c.wrong(in.where) {
 			continue
 		}
 		other, ok := c.byName[name]
 		switch {
-		case read[in.text]:
+		case read[this]:
 			c.report(in.where, "", "%q is read twice", clip(in.text))
 		case dotted && port == "":
 			c.report(in.where, "write "+clip(name), "%q names no output", clip(in.text))
@@ -37,7 +42,7 @@ func (c *checker) resolve(d *draft) {
 		default:
 			in.from, in.port = other, port
 		}
-		read[in.text] = true
+		read[this] = true
 	}
 }
 

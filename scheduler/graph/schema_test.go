@@ -171,6 +171,8 @@ func TestSchemaHasTheKeysOfThePipeline(t *testing.T) {
 	same("source", keys(schema.Defs["source"].object), reflect.TypeFor[Source]())
 	same("time", keys(schema.Defs["time"].object), reflect.TypeFor[EventTime]())
 	same("operator", keys(schema.Defs["operator"].object), reflect.TypeFor[Operator]())
+	same("join", keys(schema.Defs["join"].object), reflect.TypeFor[Join]())
+	same("join window", keys(schema.Defs["join_window"].object), reflect.TypeFor[JoinWindow]())
 	same("window", keys(schema.Defs["window"].object), reflect.TypeFor[Window]())
 	same("aggregate", keys(schema.Defs["aggregate"].OneOf[1].object), reflect.TypeFor[Aggregate]())
 	same("sink", keys(schema.Defs["sink"].object), reflect.TypeFor[Sink]())

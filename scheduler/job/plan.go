@@ -93,14 +93,14 @@ func (p *planner) place(n *graph.Node) {
 func (p *planner) connect(c *chain) {
 	head := c.nodes[0]
 	var inputs []int
-	for i, in := range head.Inputs {
+	for _, in := range head.Inputs {
 		c.base = append(c.base, len(inputs))
 		senders := in.From.Parallelism
 		if oneToOne(head, in) {
 			senders = 1
 		}
 		for range senders {
-			inputs = append(inputs, i)
+			inputs = append(inputs, in.Side)
 		}
 	}
 	for range c.subtasks {

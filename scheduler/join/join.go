@@ -103,7 +103,11 @@ func (t *Type) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("a join is %s, not %.40q; %s", strings.Join(typeNames, ", "), text, nearest.Hint(string(text), typeNames))
+	hint := ""
+	if meant := nearest.Name(string(text), typeNames); meant != "" {
+		hint = fmt.Sprintf("; did you mean %q?", meant)
+	}
+	return fmt.Errorf("a join is %s, not %.40q%s", strings.Join(typeNames, ", "), text, hint)
 }
 
 // pairs says whether pairs come out, not left rows alone.
@@ -208,6 +212,9 @@ func (s *Spec) prefix() string {
 func (s *Spec) Changes() bool {
 	return s.Regular != nil && (s.Type != Inner && s.Type != Semi || s.Inputs[InputLeft].Changes || s.Inputs[InputRight].Changes)
 }
+
+// Pairs says whether the results have the columns of both inputs, not of the left one only.
+func (s *Spec) Pairs() bool { return s.Type.pairs() }
 
 // Late says whether the join has outputs of late rows.
 func (s *Spec) Late() bool { return s.Regular == nil }
