@@ -100,7 +100,8 @@ func (d *Dedup) fire(i int, old []byte, found bool) ([]byte, bool) {
 		d.decode(old, batch.Insert)
 		return old[:stampSize], true
 	}
-	if d.over(stamp) {
+	waits := d.spec.Final && len(old) > stampSize // for its own timer, which is due yet
+	if d.over(stamp) && !waits {
 		return nil, false
 	}
 	if end := stamp + d.ttl; end > t.Time {
