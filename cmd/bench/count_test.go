@@ -65,7 +65,7 @@ func TestAllContendersCountTheSame(t *testing.T) {
 // counting is a window and the rows that go through it, the same in each window.
 type counting struct {
 	pool    *batch.Pool
-	windows *window.Tumbling
+	windows *window.Aligned
 	batches []*batch.Batch
 	times   []abi.EventTime
 	start   abi.EventTime // of the window in hand

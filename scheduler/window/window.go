@@ -5,357 +5,414 @@ package window
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
-	"github.com/wasmill/wasmill/scheduler/aggregate"
 	"github.com/wasmill/wasmill/scheduler/operator"
-	"github.com/wasmill/wasmill/scheduler/table"
 	"github.com/wasmill/wasmill/scheduler/watermark"
+	"github.com/wasmill/wasmill/state"
+	"github.com/wasmill/wasmill/state/memory"
 )
 
-var _ operator.Operator = (*Tumbling)(nil)
+var (
+	_ operator.Stateful = (*Aligned)(nil)
+	_ operator.Clocked  = (*Aligned)(nil)
+)
 
-// Tumbling is the operator of a Spec.
+// Aligned is the operator of a Spec: of windows that begin and end at the same times for all keys.
 //
-// A group is a window and a key; its number, from groups, is its slot in every aggregate.
-// Invariants: panes are sorted by start and disjoint; a pane holds exactly the groups of its
-// window; a pane whose end plus lateness the watermark has reached is gone.
-type Tumbling struct {
+// A group is a slice of event time and a key; its slot is its number in all aggregates. A window
+// is made of slices, each of which a row is folded into once. Groups lie in memory, and in the store
+// as of the last Flush; when they take too much memory, those are dropped that were not used since.
+//
+// Invariants: slices are sorted and disjoint; a slice that is not partial has all its groups in
+// memory; a group that is not dirty is in the store as it is in memory; a slice all of whose windows
+// are over, lateness included, is gone from both; every window that ends by mark has fired.
+type Aligned struct {
 	spec     Spec
-	size     abi.EventTime
-	offset   abi.EventTime
+	grid     grid
 	lateness abi.EventTime
 	pool     *batch.Pool
+	now      func() time.Time
+	late     *atomic.Int64
 	mark     abi.EventTime
 
-	groups     table.Table // keys are the window's start, 8 bytes, and the encoded key columns
-	rows       []int64     // by slot: rows folded in
-	panes      []*pane
-	spare      []*pane // to use again
-	aggregates []member
-	results    *batch.Builder
+	key     *keyColumns
+	groups  *accumulators
+	keeper  keeper
+	slices  []*slice
+	place   []uint32 // by slot: the place of its key in its slice
+	results results
+	running running // of windows of several slices
+	tick    time.Time
+
+	filling *slice // whose groups newSlot makes
+	newSlot func() uint32
 
 	// Scratch of one batch.
-	key     []byte
-	slots   []uint32
-	onTime  []uint32
-	tooLate []uint32
-	updates []uint32
-	given   []uint32 // slots that have a result
-	folding folding
-	reject  func(row int, reason error) error // folding.reject: making it anew for each batch would allocate
+	runs   []run
+	slots  []uint32
+	rows   [3][]uint32 // by disposition: plain, at once, late
+	ahead  []uint32    // by slot: rows that are not folded in yet
+	due    []trigger
+	places []uint32
 }
 
-// folding is a batch that a module's aggregate is adding, and the rows of it that have failed.
-type folding struct {
-	ctx    context.Context
-	batch  *batch.Batch
-	out    operator.Output
-	failed []uint32
+// slice is a slice that has groups.
+type slice struct {
+	number     int64
+	start, end abi.EventTime
+	keys       index
+	partial    bool // the store may have groups that memory lacks
+	dirty      bool // a group may be dirty
+	changed    bool // a group in memory may have changed since the last early results
+	changedOut bool // a group in the store, and not in memory, may have
 }
 
-func (f *folding) reject(row int, reason error) error {
-	f.failed = append(f.failed, uint32(row))
-	return f.out.Fail(f.ctx, f.batch, row, reason)
+// disposition is what happens to a row.
+type disposition uint8
+
+const (
+	plain  disposition = iota // it is folded in, and shows when its windows fire
+	atOnce                    // a result follows
+	tooLate
+)
+
+// run is a run of rows of a batch that lie in one slice. The slice is nil where they are too late.
+type run struct {
+	slice    *slice
+	from, to int
+	what     disposition
 }
 
-// spares is how many panes are kept to use again. One that held many groups keeps its memory.
-const spares = 4
-
-// pane is a window that has rows.
-type pane struct {
-	start abi.EventTime
-	slots []uint32 // in the order in which the groups came
-	fired bool
+// trigger is a group of which a result is to follow.
+type trigger struct {
+	slice *slice
+	slot  uint32
 }
 
-// member is an aggregate and the columns that it writes.
-type member struct {
-	aggregate operator.Aggregate
-	module    bool
-	out       *batch.ColumnBuilder // its column
-	columns   []*batch.ColumnBuilder
-}
-
-// New returns the operator of a spec that Output accepted.
-func New(ctx operator.Context, spec Spec) (*Tumbling, error) {
+// New returns the operator of a spec that Output accepted. Without a store in the context it has
+// one of its own, in memory.
+func New(ctx operator.Context, spec Spec) (*Aligned, error) {
 	schema, err := spec.Output()
 	if err != nil {
 		return nil, err
 	}
-	w := &Tumbling{
-		spec: spec, pool: ctx.Pool, mark: watermark.Min, results: ctx.Pool.NewBuilder(schema),
-		size:     abi.EventTime(spec.Size.Microseconds()),
-		offset:   abi.EventTime(spec.Offset.Microseconds()),
-		lateness: abi.EventTime(spec.Lateness.Microseconds()),
+	if ctx.State == nil {
+		ctx.State, ctx.Groups, ctx.Watermark = memory.New(state.Groups{To: state.DefaultGroups}), state.DefaultGroups, watermark.Min
 	}
-	w.reject = w.folding.reject
-	for i, a := range spec.Aggregates {
-		m := member{out: w.results.Column(len(spec.Key) + 2 + i)}
-		m.columns = []*batch.ColumnBuilder{m.out}
-		if a.Call != nil {
-			m.aggregate = aggregate.New(*a.Call, spec.Input)
-		} else if m.aggregate, err = a.Module.New(ctx); err != nil {
-			return nil, err
-		} else {
-			m.module = true
-			if n := len(a.Module.Fields); n > 1 {
-				m.columns = nil
-				for child := range n {
-					m.columns = append(m.columns, m.out.Child(child))
-				}
-			}
-		}
-		w.aggregates = append(w.aggregates, m)
+	if ctx.Counters == nil {
+		ctx.Counters = &operator.Counters{}
 	}
-	// A module may fail a row, and then no other aggregate may have it: it goes first.
-	slices.SortStableFunc(w.aggregates, func(a, b member) int {
-		switch {
-		case a.module == b.module:
-			return 0
-		case a.module:
-			return -1
-		}
-		return 1
-	})
+	if ctx.Now == nil {
+		ctx.Now = time.Now
+	}
+	if spec.Memory == 0 {
+		spec.Memory = DefaultMemory
+	}
+	w := &Aligned{
+		spec: spec, grid: newGrid(&spec), lateness: abi.EventTime(spec.Lateness.Microseconds()),
+		pool: ctx.Pool, now: ctx.Now, late: ctx.Counters.Get("late"), mark: ctx.Watermark,
+		key: newKeyColumns(spec.Input, spec.Key),
+	}
+	if w.groups, err = newAccumulators(ctx, &spec, spec.EarlyRows > 0); err != nil {
+		return nil, err
+	}
+	if spec.Early > 0 {
+		w.groups.touched |= changed
+	}
+	w.keeper = keeper{store: ctx.State, groups: ctx.Groups, accumulators: w.groups}
+	w.results = newResults(&spec, ctx.Pool.NewBuilder(schema), &w.keeper)
+	w.running = running{w: w}
+	w.newSlot = w.fill
 	return w, nil
 }
 
-// Open opens the aggregates.
-func (w *Tumbling) Open(ctx context.Context) error {
-	for i := range w.aggregates {
-		if err := w.aggregates[i].aggregate.Open(ctx); err != nil {
-			return err
-		}
+// Open opens the aggregates, and finds the slices that the store has.
+func (w *Aligned) Open(ctx context.Context) error {
+	if err := w.groups.open(ctx); err != nil {
+		return err
 	}
-	return nil
+	ends, err := w.keeper.times(stateGroups)
+	if err != nil {
+		return err
+	}
+	for _, end := range ends {
+		n := w.grid.slice(end - 1)
+		if w.grid.start(n+1) != end {
+			return fmt.Errorf("window: the state has windows that end at %v, which these windows do not: it is of windows of another size", moment(end))
+		}
+		s := w.ensure(n)
+		s.partial, s.changedOut = true, w.spec.Early > 0
+	}
+	w.schedule()
+	return w.results.open()
 }
 
 // Close closes the aggregates.
-func (w *Tumbling) Close(ctx context.Context) error {
-	var errs []error
-	for i := range w.aggregates {
-		errs = append(errs, w.aggregates[i].aggregate.Close(ctx))
-	}
-	return errors.Join(errs...)
-}
+func (w *Aligned) Close(ctx context.Context) error { return w.groups.close(ctx) }
 
-// start returns the start of the window that t lies in.
-func (w *Tumbling) start(t abi.EventTime) abi.EventTime {
-	into := (t - w.offset) % w.size
-	if into < 0 {
-		into += w.size
+// fill returns a slot for a new key of w.filling.
+func (w *Aligned) fill() uint32 {
+	slot := w.groups.slot()
+	for int(slot) >= len(w.place) {
+		w.place = append(w.place, 0)
 	}
-	return t - into
+	w.place[slot] = uint32(w.filling.keys.len())
+	return slot
 }
 
 // Process folds rows into their groups.
-func (w *Tumbling) Process(ctx context.Context, _ int, b *batch.Batch, out operator.Output) error {
+func (w *Aligned) Process(ctx context.Context, _ int, b *batch.Batch, out operator.Output) error {
 	if b.Times == nil {
 		return fmt.Errorf("window: a batch of %d rows without event time", b.Rows())
 	}
-	w.sort(b)
-	if len(w.tooLate) > 0 {
-		if err := out.Emit(ctx, PortLate, w.pool.Take(b, w.tooLate)); err != nil {
-			return err
-		}
-	}
-	if len(w.onTime) == b.Rows() {
-		if err := w.fold(ctx, b, out); err != nil {
-			return err
-		}
-	} else if len(w.onTime) > 0 {
-		part := w.pool.Take(b, w.onTime)
-		defer part.Release()
-		if err := w.fold(ctx, part, out); err != nil {
-			return err
-		}
-	}
-	for _, row := range w.updates {
-		if err := w.update(ctx, b, row, out); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sort says which rows come on time, which update a window that has fired, and which are too late.
-func (w *Tumbling) sort(b *batch.Batch) {
-	w.onTime, w.updates, w.tooLate = w.onTime[:0], w.updates[:0], w.tooLate[:0]
-	for row, t := range b.Times {
-		switch end := w.start(t) + w.size; {
-		case end > w.mark:
-			w.onTime = append(w.onTime, uint32(row))
-		case end+w.lateness > w.mark:
-			w.updates = append(w.updates, uint32(row))
-		default:
-			w.tooLate = append(w.tooLate, uint32(row))
-		}
-	}
-}
-
-// update folds one row into a window that has fired, and gives its group's new result.
-func (w *Tumbling) update(ctx context.Context, b *batch.Batch, row uint32, out operator.Output) error {
-	one := w.pool.Take(b, []uint32{row})
-	defer one.Release()
-	if err := w.fold(ctx, one, out); err != nil {
+	if err := w.process(ctx, b, out); err != nil {
 		return err
 	}
-	p, _ := w.pane(w.start(one.Times[0]))
-	p.fired = true
-	if len(w.slots) == 0 {
-		return nil // the row failed
+	w.schedule()
+	if err := w.results.flush(ctx, out); err != nil {
+		return err
 	}
-	return w.emit(ctx, p, w.slots, out)
+	return w.limit(ctx)
 }
 
-// fold adds rows to their groups, and leaves the slots of those that did not fail in w.slots.
-func (w *Tumbling) fold(ctx context.Context, b *batch.Batch, out operator.Output) error {
-	w.assign(b)
-	kept := b.Retain()
-	defer func() { kept.Release() }()
-	for i := range w.aggregates {
-		m := &w.aggregates[i]
-		if !m.module {
-			if err := m.aggregate.Add(ctx, kept, w.slots, nil); err != nil {
-				return err
-			}
-			continue
+func (w *Aligned) process(ctx context.Context, b *batch.Batch, out operator.Output) error {
+	if w.cut(b.Times) {
+		return w.fold(ctx, b, out)
+	}
+	for what := range w.rows {
+		w.rows[what] = w.rows[what][:0]
+	}
+	for _, r := range w.runs {
+		for row := r.from; row < r.to; row++ {
+			w.rows[r.what] = append(w.rows[r.what], uint32(row))
 		}
-		rest, err := w.foldModule(ctx, m.aggregate, kept, out)
-		if err != nil {
+	}
+	if late := w.rows[tooLate]; len(late) > 0 {
+		w.late.Add(int64(len(late)))
+		if err := out.Emit(ctx, PortLate, w.pool.Take(b, late)); err != nil {
 			return err
 		}
-		kept.Release()
-		kept = rest
 	}
-	for _, s := range w.slots {
-		w.rows[s]++
+	if err := w.part(ctx, b, w.rows[plain], out, w.fold); err != nil {
+		return err
 	}
-	return nil
+	return w.part(ctx, b, w.rows[atOnce], out, w.foldAtOnce)
 }
 
-// foldModule adds rows to a module's aggregate and returns those that it did not fail, with a
-// reference of their own.
-func (w *Tumbling) foldModule(ctx context.Context, a operator.Aggregate, b *batch.Batch, out operator.Output) (*batch.Batch, error) {
-	w.folding = folding{ctx: ctx, batch: b, out: out, failed: w.folding.failed[:0]}
-	err := a.Add(ctx, b, w.slots, w.reject)
-	failed := w.folding.failed
-	w.folding = folding{failed: failed}
-	if err != nil {
-		return nil, err
+// part folds some rows of a batch.
+func (w *Aligned) part(ctx context.Context, b *batch.Batch, rows []uint32, out operator.Output, fold func(context.Context, *batch.Batch, operator.Output) error) error {
+	if len(rows) == 0 {
+		return nil
 	}
-	if len(failed) == 0 {
-		return b.Retain(), nil
-	}
-	return w.keep(b, failed), nil
+	part := w.pool.Take(b, rows)
+	defer part.Release()
+	w.cut(part.Times)
+	return fold(ctx, part, out)
 }
 
-// keep returns the rows of b that did not fail, and drops the slots of those that did.
-func (w *Tumbling) keep(b *batch.Batch, failed []uint32) *batch.Batch {
-	slices.Sort(failed)
-	rows := make([]uint32, 0, b.Rows()-len(failed))
-	slots := w.slots[:0]
-	for row := range uint32(b.Rows()) {
-		if _, bad := slices.BinarySearch(failed, row); !bad {
-			rows = append(rows, row)
-			slots = append(slots, w.slots[row])
-		}
-	}
-	w.slots = slots
-	return w.pool.Take(b, rows)
-}
-
-// assign finds or makes the group of each row.
-func (w *Tumbling) assign(b *batch.Batch) {
-	w.slots = w.slots[:0]
-	var p *pane
-	for row, t := range b.Times {
-		start := w.start(t)
-		if p == nil || p.start != start {
-			p = w.ensure(start)
-		}
-		w.key = binary.LittleEndian.AppendUint64(w.key[:0], uint64(start))
-		for _, col := range w.spec.Key {
-			w.key = batch.AppendValue(w.key, &b.Columns[col], row)
-		}
-		slot, fresh := w.groups.Put(w.key, table.Hash(w.key))
-		if fresh {
-			p.slots = append(p.slots, slot)
-			for len(w.rows) < w.groups.Cap() {
-				w.rows = append(w.rows, 0)
+// cut makes the runs of rows with these times, and says whether all of them are plain.
+func (w *Aligned) cut(times []abi.EventTime) bool {
+	w.runs = w.runs[:0]
+	all := true
+	for row := 0; row < len(times); {
+		r := run{from: row}
+		var start, end abi.EventTime
+		if at, ok := w.at(times[row]); ok {
+			r.slice = w.slices[at]
+			r.what, start, end = w.disposition(r.slice.number), r.slice.start, r.slice.end
+		} else {
+			n := w.grid.slice(times[row])
+			r.what, start, end = w.disposition(n), w.grid.start(n), w.grid.start(n+1)
+			if r.what != tooLate {
+				r.slice = w.ensure(n)
 			}
-			w.rows[slot] = 0
 		}
-		w.slots = append(w.slots, slot)
+		for row++; row < len(times) && times[row] >= start && times[row] < end; row++ {
+		}
+		r.to = row
+		all = all && r.what == plain
+		w.runs = append(w.runs, r)
 	}
+	return all
 }
 
-// pane returns the pane of a window, and where it stands or would stand.
-func (w *Tumbling) pane(start abi.EventTime) (*pane, int) {
-	at, ok := slices.BinarySearchFunc(w.panes, start, func(p *pane, t abi.EventTime) int {
+// disposition says what happens to a row of a slice.
+func (w *Aligned) disposition(n int64) disposition {
+	switch {
+	case w.mark >= -watermark.MaxEventTime && w.grid.start(w.grid.lastEnd(n))+w.lateness <= w.mark:
+		return tooLate
+	case w.spec.EarlyRows > 0:
+		return atOnce
+	case w.updates(n) <= w.fired(n):
+		return atOnce
+	}
+	return plain
+}
+
+// fired returns the last window that a slice is in and that has fired, one before the first where
+// none has.
+func (w *Aligned) fired(n int64) int64 {
+	if w.mark < -watermark.MaxEventTime {
+		return w.grid.firstEnd(n) - 1
+	}
+	return min(w.grid.lastEnd(n), w.grid.endAfter(w.clamped(w.mark))-1)
+}
+
+// updates returns the first window that a slice is in and whose lateness is not over.
+func (w *Aligned) updates(n int64) int64 {
+	if w.mark < -watermark.MaxEventTime {
+		return w.grid.firstEnd(n)
+	}
+	return max(w.grid.firstEnd(n), w.grid.endAfter(w.clamped(w.mark-w.lateness)))
+}
+
+// clamped bounds a watermark to what the grid's arithmetic takes; no window ends beyond.
+func (w *Aligned) clamped(t abi.EventTime) abi.EventTime {
+	const far = watermark.MaxEventTime + 4*abi.EventTime(MaxSize/time.Microsecond)
+	return max(-far, min(t, far))
+}
+
+// at returns where the slice is that a time lies in, or would be.
+func (w *Aligned) at(t abi.EventTime) (int, bool) {
+	return slices.BinarySearchFunc(w.slices, t, func(s *slice, t abi.EventTime) int {
 		switch {
-		case p.start < t:
+		case s.end <= t:
 			return -1
-		case p.start > t:
+		case s.start > t:
 			return 1
 		}
 		return 0
 	})
-	if !ok {
-		return nil, at
-	}
-	return w.panes[at], at
 }
 
-func (w *Tumbling) ensure(start abi.EventTime) *pane {
-	p, at := w.pane(start)
-	if p == nil {
-		if last := len(w.spare) - 1; last >= 0 {
-			p, w.spare = w.spare[last], w.spare[:last]
-		} else {
-			p = &pane{}
-		}
-		p.start = start
-		w.panes = slices.Insert(w.panes, at, p)
+// ensure returns a slice, and makes it where there is none.
+func (w *Aligned) ensure(n int64) *slice {
+	at, ok := w.numbered(n)
+	if ok {
+		return w.slices[at]
 	}
-	return p
+	s := &slice{number: n, start: w.grid.start(n), end: w.grid.start(n + 1), keys: index{key: w.key}}
+	w.slices = slices.Insert(w.slices, at, s)
+	return s
 }
 
-// Watermark fires the windows that end by t, and forgets those whose lateness is over.
-func (w *Tumbling) Watermark(ctx context.Context, t abi.EventTime, out operator.Output) error {
-	w.mark = t
-	for _, p := range w.panes {
-		if p.start+w.size > t {
-			break
+// numbered returns where a slice is, or would be.
+func (w *Aligned) numbered(n int64) (int, bool) {
+	return slices.BinarySearchFunc(w.slices, n, func(s *slice, n int64) int {
+		switch {
+		case s.number < n:
+			return -1
+		case s.number > n:
+			return 1
 		}
-		if !p.fired {
-			p.fired = true
-			if err := w.emit(ctx, p, p.slots, out); err != nil {
+		return 0
+	})
+}
+
+// fold adds the rows of b, cut into runs, to their groups.
+func (w *Aligned) fold(ctx context.Context, b *batch.Batch, out operator.Output) error {
+	if err := w.assign(ctx, b); err != nil {
+		return err
+	}
+	_, err := w.groups.add(ctx, b, w.slots, out)
+	return err
+}
+
+// assign finds or makes the group of each row of b, cut into runs: w.slots has its slot.
+func (w *Aligned) assign(ctx context.Context, b *batch.Batch) error {
+	w.slots = w.slots[:0]
+	for _, r := range w.runs {
+		s := r.slice
+		was := s.keys.len()
+		w.filling = s
+		w.slots = s.keys.assign(b, r.from, r.to, w.slots, w.newSlot)
+		s.dirty = true
+		s.changed = s.changed || w.spec.Early > 0
+		if s.partial {
+			if err := w.keeper.miss(ctx, s, was); err != nil {
 				return err
 			}
 		}
+		w.running.stale(s, w.slots[len(w.slots)-(r.to-r.from):])
 	}
-	gone := 0
-	for _, p := range w.panes {
-		if p.start+w.size+w.lateness > t {
-			break
-		}
-		for i := range w.aggregates {
-			w.aggregates[i].aggregate.Clear(p.slots)
-		}
-		for _, slot := range p.slots {
-			w.groups.Remove(slot)
-		}
-		p.slots, p.fired = p.slots[:0], false
-		gone++
-	}
-	w.spare = append(w.spare, w.panes[:min(gone, spares-len(w.spare))]...)
-	w.panes = slices.Delete(w.panes, 0, gone)
 	return nil
+}
+
+// Flush writes the groups that differ from what the store has.
+func (w *Aligned) Flush(ctx context.Context) error {
+	for _, s := range w.slices {
+		if !s.dirty {
+			continue
+		}
+		w.places = w.places[:0]
+		for place, slot := range s.keys.slots {
+			if w.groups.marks[slot]&dirty != 0 {
+				w.places = append(w.places, uint32(place))
+			}
+		}
+		if err := w.keeper.save(ctx, s, w.places); err != nil {
+			return err
+		}
+		s.dirty = false
+	}
+	return nil
+}
+
+// memory returns about how many bytes the operator holds.
+func (w *Aligned) memory() int64 {
+	n := w.groups.memory()
+	for _, s := range w.slices {
+		n += s.keys.memory()
+	}
+	return n
+}
+
+// limit drops groups from memory where they take too much: those that were not used since the last
+// Flush, or all where most were.
+func (w *Aligned) limit(ctx context.Context) error {
+	if w.memory() <= w.spec.Memory {
+		return nil
+	}
+	w.running.reset()
+	keep := make([]bool, len(w.groups.marks))
+	used := 0
+	for slot, m := range w.groups.marks {
+		if keep[slot] = m&dirty != 0; keep[slot] {
+			used++
+		}
+	}
+	if 2*used > w.groups.live {
+		clear(keep)
+	}
+	if err := w.Flush(ctx); err != nil {
+		return err
+	}
+	for _, s := range w.slices {
+		w.shrink(s, keep)
+	}
+	return nil
+}
+
+// shrink drops the groups of a slice that are not to be kept.
+func (w *Aligned) shrink(s *slice, keep []bool) {
+	was := s.keys
+	s.keys = index{key: w.key}
+	var gone []uint32
+	for place, slot := range was.slots {
+		if keep[slot] {
+			w.place[slot] = uint32(s.keys.len())
+			s.keys.putOther(&was, place, func() uint32 { return slot })
+			continue
+		}
+		s.changedOut = s.changedOut || w.groups.marks[slot]&changed != 0
+		s.partial = true
+		gone = append(gone, slot)
+	}
+	w.groups.release(gone)
 }

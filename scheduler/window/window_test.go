@@ -71,7 +71,7 @@ func (r *recorder) want(t *testing.T, lines ...string) {
 	r.lines = nil
 }
 
-func open(t testing.TB, pool *batch.Pool, spec Spec) *Tumbling {
+func open(t testing.TB, pool *batch.Pool, spec Spec) *Aligned {
 	t.Helper()
 	spec.Input = input()
 	w, err := New(operator.Context{Pool: pool}, spec)
@@ -84,7 +84,7 @@ func open(t testing.TB, pool *batch.Pool, spec Spec) *Tumbling {
 	return w
 }
 
-func process(t testing.TB, w *Tumbling, out operator.Output, b *batch.Batch) {
+func process(t testing.TB, w *Aligned, out operator.Output, b *batch.Batch) {
 	t.Helper()
 	defer b.Release()
 	if err := w.Process(t.Context(), 0, b, out); err != nil {
@@ -92,7 +92,7 @@ func process(t testing.TB, w *Tumbling, out operator.Output, b *batch.Batch) {
 	}
 }
 
-func advance(t testing.TB, w *Tumbling, out operator.Output, mark abi.EventTime) {
+func advance(t testing.TB, w *Aligned, out operator.Output, mark abi.EventTime) {
 	t.Helper()
 	if err := w.Watermark(t.Context(), mark, out); err != nil {
 		t.Fatal(err)
@@ -115,8 +115,8 @@ func TestWindowFiresWhenTheWatermarkReachesItsEndAndNotBefore(t *testing.T) {
 	out.want(t, "0: 7 20 30 5 @29", "0: 8 20 30 2 @29")
 	advance(t, w, out, watermark.Max)
 	out.want(t, "0: 7 30 40 8 @39")
-	if w.groups.Len() != 0 || len(w.panes) != 0 {
-		t.Errorf("%d groups and %d panes are left", w.groups.Len(), len(w.panes))
+	if w.groups.live != 0 || len(w.slices) != 0 {
+		t.Errorf("%d groups and %d slices are left", w.groups.live, len(w.slices))
 	}
 }
 
