@@ -81,6 +81,7 @@ func runOne(ctx context.Context, factory Factory, operator string) *Report {
 	m := &module{factory: factory, report: &Report{}}
 	m.checkModule(ctx)
 	want := Operators()
+	want.Operators = append(want.Operators, Processes()...)
 	if _, op := want.Operator(operator); op != nil && m.description != nil {
 		if number, _ := m.description.Operator(operator); number >= 0 {
 			m.checkOperator(ctx, number)

@@ -37,7 +37,9 @@ func fakes(defect string) Factory {
 		if defect == "no instance" {
 			return nil, errors.New("out of memory")
 		}
-		return &fake{defect: defect, born: born - 1, module: Operators()}, nil
+		m := Operators()
+		m.Operators = append(m.Operators, Processes()...)
+		return &fake{defect: defect, born: born - 1, module: m}, nil
 	}
 }
 
@@ -63,6 +65,10 @@ func (f *fake) Describe(context.Context) ([]byte, error) {
 		return []byte("{\"operators\": []}"), nil
 	case "an operator is missing":
 		f.module.Operators = f.module.Operators[:8]
+	case "a state is missing":
+		f.module.Operators[9].States = nil
+	case "a merge is another":
+		f.module.Operators[11].States[2].Merge[1] = describe.MergeMax
 	case "a column is missing":
 		f.module.Operators[0].Inputs[0].Fields = Operators().Operators[0].Inputs[0].Fields[1:]
 	case "a default is missing":

@@ -185,7 +185,11 @@ func (r *run) call(ctx context.Context, do func() (Outcome, error)) error {
 		e.Batch.Release()
 	}
 	for _, f := range o.Failed {
-		r.failed.addf("failed %s: %s", rows.RowText(f.Batch.Schema.Fields, rows.Of(f.Batch)[f.Row]), f.Message)
+		var row rows.Row
+		for i := range f.Batch.Columns {
+			row = append(row, rows.Value(&f.Batch.Columns[i], f.Row))
+		}
+		r.failed.addf("failed %s: %s", rows.RowText(f.Batch.Schema.Fields, row), f.Message)
 	}
 	if r.recycle {
 		if err := r.running.Recycle(ctx); err != nil {

@@ -21,7 +21,7 @@ type Stateful interface {
 }
 
 // Running is an operator of kind process that a host runs. Calls never overlap; after an error only
-// Close follows. What is due when a call is over, the host does before it returns.
+// Close follows. Timers of processing time that are due when a call is over fire before it returns.
 type Running interface {
 	// Process hands over rows of an input port, with an event time each and the columns of the
 	// port. The batch stays the caller's and is valid until Process returns.

@@ -63,13 +63,13 @@ func alarmCases() []processCase {
 			come(0, []rows.Row{set(1, "event", 25*s, ""), set(1, "cancel_event", 25*s, ""), set(1, "event", 26*s, "b"), set(1, "cancel_event", 26*s, "c")}),
 			watermark(30*s, rang(1, 26*s, "b", 8, 30*s, 26*s)),
 		}},
-		{name: "a timer that is due when it is set", steps: []step{
+		{name: "a timer that is due when it is set waits for the next watermark", steps: []step{
 			watermark(100 * s), clock(50 * s),
-			come(0, []rows.Row{set(1, "event", 100*s, "")}, rang(1, 100*s, "", 1, 100*s, 100*s)),
-			come(0, []rows.Row{set(1, "event", -5*s, "x")}, rang(1, -5*s, "x", 2, 100*s, -5*s)),
+			come(0, []rows.Row{set(1, "event", 100*s, "")}),
+			come(0, []rows.Row{set(1, "event", -5*s, "x")}),
 			come(0, []rows.Row{set(1, "processing", 50*s, "")}, "processing "+rang(1, 50*s, "", 3, 100*s, 100*s)),
 			come(0, []rows.Row{set(1, "event", 100*s+1, "")}),
-			watermark(101*s, rang(1, 100*s+1, "", 4, 101*s, 100*s+1)),
+			watermark(101*s, rang(1, -5*s, "x", 4, 101*s, -5*s), rang(1, 100*s, "", 4, 101*s, 100*s), rang(1, 100*s+1, "", 4, 101*s, 100*s+1)),
 		}},
 		{name: "a row that fails sets no timer", steps: []step{
 			come(0, []rows.Row{set(1, "dance", 10*s, ""), set(1, "event", 11*s, "")}, alarmFailed(set(1, "dance", 10*s, ""), "unknown op: dance")),

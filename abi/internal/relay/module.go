@@ -41,6 +41,13 @@ func writeOperator(b *flatbuffers.Builder, op *describe.Operator) flatbuffers.UO
 		names = append(names, b.CreateString(counter))
 	}
 	counters := b.CreateVectorOfTables(names)
+	var key, states flatbuffers.UOffsetT
+	if len(op.Key) > 0 {
+		key = writeFields(b, op.Key)
+	}
+	if len(op.States) > 0 {
+		states = writeStates(b, op.States)
+	}
 	fbs.OperatorStart(b)
 	fbs.OperatorAddName(b, name)
 	fbs.OperatorAddKind(b, fbs.Kind(op.Kind))
@@ -52,6 +59,12 @@ func writeOperator(b *flatbuffers.Builder, op *describe.Operator) flatbuffers.UO
 		fbs.OperatorAddAccumulator(b, accumulator)
 	}
 	fbs.OperatorAddCounters(b, counters)
+	if len(op.Key) > 0 {
+		fbs.OperatorAddKey(b, key)
+	}
+	if len(op.States) > 0 {
+		fbs.OperatorAddStates(b, states)
+	}
 	return fbs.OperatorEnd(b)
 }
 
@@ -64,7 +77,35 @@ func writePorts(b *flatbuffers.Builder, ports []describe.Port) flatbuffers.UOffs
 		fbs.PortAddFields(b, columns)
 		fbs.PortAddForward(b, ports[i].Forward)
 		fbs.PortAddTime(b, ports[i].Time)
+		fbs.PortAddBroadcast(b, ports[i].Broadcast)
 		tables = append(tables, fbs.PortEnd(b))
+	}
+	return b.CreateVectorOfTables(tables)
+}
+
+func writeStates(b *flatbuffers.Builder, states []describe.State) flatbuffers.UOffsetT {
+	var tables []flatbuffers.UOffsetT
+	for i := range states {
+		s := &states[i]
+		name, doc := b.CreateString(s.Name), b.CreateString(s.Doc)
+		columns, key := writeFields(b, s.Fields), writeFields(b, s.Key)
+		merges := make([]byte, len(s.Merge))
+		for i, m := range s.Merge {
+			merges[i] = byte(m)
+		}
+		merge := b.CreateByteVector(merges)
+		fbs.StateStart(b)
+		fbs.StateAddName(b, name)
+		fbs.StateAddKind(b, fbs.StateKind(s.Kind))
+		fbs.StateAddDoc(b, doc)
+		fbs.StateAddFields(b, columns)
+		fbs.StateAddKey(b, key)
+		fbs.StateAddMerge(b, merge)
+		fbs.StateAddScope(b, fbs.Scope(s.Scope))
+		fbs.StateAddTtl(b, s.TTL.After.Microseconds())
+		fbs.StateAddRenew(b, fbs.Renew(s.TTL.Renew))
+		fbs.StateAddTtlEventTime(b, s.TTL.EventTime)
+		tables = append(tables, fbs.StateEnd(b))
 	}
 	return b.CreateVectorOfTables(tables)
 }
