@@ -194,14 +194,10 @@ func (s *state) next(sc *scan) bool {
 	return true
 }
 
-// end ends a scan. The host ends one that has no more rows, and all at the end of the call: one
-// that is left before would count until then.
+// end ends a scan, which the host has done where there are no more rows.
 func (s *state) end(sc *scan) {
-	mark := s.call.memory.mark()
-	for !sc.ended {
-		out := s.call.memory.room(s.size)
-		sc.ended = s.answer(out, host.StateNext(sc.number, 0, out)).Rows == 0
-		s.call.memory.release(mark)
+	if !sc.ended {
+		host.StateNext(sc.number, wire.EndScan, nil)
 	}
 	s.free = append(s.free, sc)
 }

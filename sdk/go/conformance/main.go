@@ -15,7 +15,7 @@ import (
 func init() { wasmill.Register(operators()...) }
 
 func operators() []wasmill.Operator {
-	return []wasmill.Operator{
+	return append([]wasmill.Operator{
 		wasmill.Map("everything", "Each row unchanged, nulls too.", (*Everything).Process),
 		wasmill.Map("split", "A row for each word of a text.", (*Split).Process),
 		wasmill.Map("route", "Odd numbers to a side output.", (*Route).Process),
@@ -26,7 +26,7 @@ func operators() []wasmill.Operator {
 		wasmill.Aggregate("mean", "Mean and count of numbers.", (*Mean).Add, (*Mean).Merge, (*Mean).Result),
 		wasmill.Aggregate("longest", "The longest string, the first of equally long ones.",
 			(*Longest).Add, (*Longest).Merge, (*Longest).Result),
-	}
+	}, processes()...)
 }
 
 func main() {}

@@ -36,24 +36,40 @@ import (
 type Operator struct {
 	// Now is what wasmill.Now returns.
 	Now wasmill.Timestamp
+	// Key names the columns by which Process keys rows of an operator that declares no key, as a
+	// pipeline does. Without it all rows have one key.
+	Key []string
 
 	t        testing.TB
 	describe *wire.Operator
 	instance guest.Instance
+	operator wasmill.Operator
+	config   []byte
+	store    *store // of a process, else nil
 }
 
 // Result is what came of a call.
 type Result struct {
 	// Failures are the rows that failed, each with its message.
 	Failures map[int]string
+	// FailedTimers are the timers that failed.
+	FailedTimers []FailedTimer
 	// Counters are the counters, by name, that the call added to.
 	Counters map[string]int64
 	// Log is what the call logged, each line with its level: "warn: no such airport".
 	Log []string
 
 	op       *Operator
-	rows     int // of the input
-	messages [][]byte
+	messages []message
+}
+
+// message is a batch that was emitted.
+type message struct {
+	batch  []byte
+	first  int // row of the result's input that its row 0 stands for
+	rows   int // of the call's input
+	failed map[int]string
+	timers bool // it is of timers
 }
 
 // Open opens an operator and closes it when the test ends. It fails the test where the operator
@@ -92,19 +108,55 @@ func open(t testing.TB, op wasmill.Operator, config Config) (*Operator, error) {
 	if err != nil {
 		t.Fatalf("wasmilltest: operator %s: %v", describe.Name, err)
 	}
-	host.With(o.recorder(&Result{Counters: map[string]int64{}}), func() { o.instance, err = op.Open(batch) })
+	o.operator, o.config = op, slices.Clone(batch)
+	if describe.Kind == wire.Process {
+		o.store = newStore(t, describe)
+	}
+	host.With(o.recorder(o.result()), func() { o.instance, err = op.Open(batch) })
 	poison(batch)
 	return o, err
+}
+
+func (o *Operator) result() *Result {
+	return &Result{Failures: map[int]string{}, Counters: map[string]int64{}, op: o}
+}
+
+// add takes in what came of the rows from one to another.
+func (r *Result) add(part *Result, from, to int) {
+	for _, m := range part.messages {
+		m.first, m.rows, m.failed = from, to-from, part.Failures
+		r.messages = append(r.messages, m)
+	}
+	for at, text := range part.Failures {
+		r.Failures[from+at] = text
+	}
+	r.addLines(part)
+}
+
+// addTimers takes in what came of timers.
+func (r *Result) addTimers(part *Result) {
+	for _, m := range part.messages {
+		m.timers = true
+		r.messages = append(r.messages, m)
+	}
+	r.addLines(part)
+}
+
+func (r *Result) addLines(part *Result) {
+	r.Log = append(r.Log, part.Log...)
+	for name, n := range part.Counters {
+		r.Counters[name] += n
+	}
 }
 
 // recorder returns the host of a call.
 func (o *Operator) recorder(r *Result) *host.Recorder {
 	levels := []string{"debug", "info", "warn", "error"}
-	return &host.Recorder{
+	recorder := &host.Recorder{
 		Emit: func(batch []byte) {
 			kept := wire.Words(len(batch))
 			copy(kept, batch)
-			r.messages = append(r.messages, kept)
+			r.messages = append(r.messages, message{batch: kept})
 		},
 		Log: func(level int32, text string) {
 			r.Log = append(r.Log, levels[min(max(level, 0), 3)]+": "+text)
@@ -112,19 +164,24 @@ func (o *Operator) recorder(r *Result) *host.Recorder {
 		Count: func(counter int, delta int64) { r.Counters[o.describe.Counters[counter]] += delta },
 		Now:   int64(o.Now),
 	}
+	if o.store != nil {
+		o.store.now = int64(o.Now)
+		recorder.State = o.store
+	}
+	return recorder
 }
 
 // call calls the operator and fails the test where it returns an error.
 func (o *Operator) call(call func() error) *Result {
 	o.t.Helper()
-	r := &Result{Failures: map[int]string{}, Counters: map[string]int64{}, op: o}
+	r := o.result()
 	var err error
 	host.With(o.recorder(r), func() { err = call() })
 	if err != nil {
 		o.t.Fatalf("wasmilltest: operator %s: %v", o.describe.Name, err)
 	}
 	for _, message := range r.messages {
-		b := wire.Read(message)
+		b := wire.Read(message.batch)
 		for _, f := range b.Failures() {
 			r.Failures[f.Row] = f.Message
 		}
@@ -136,9 +193,10 @@ func (o *Operator) call(call func() error) *Result {
 func Map[In any](o *Operator, rows ...In) *Result {
 	o.t.Helper()
 	batch := encode(o, rows, nil)
-	r := o.call(func() error { return o.instance.Process(batch) })
+	part := o.call(func() error { return o.instance.Process(batch) })
 	poison(batch)
-	r.rows = len(rows)
+	r := o.result()
+	r.add(part, 0, len(rows))
 	return r
 }
 
@@ -151,18 +209,15 @@ func Aggregate[In any](o *Operator, rows ...In) *Result {
 	first := o.add(encode(o, rows[:half], make([]uint32, half)))
 	second := o.add(encode(o, rows[half:], make([]uint32, len(rows)-half)))
 	merged := o.step(guest.StepMerge, first.accumulators(), second.accumulators())
-	r := o.step(guest.StepResult, merged.accumulators(), nil)
+	r, last := o.result(), o.step(guest.StepResult, merged.accumulators(), nil)
 	for _, part := range []*Result{first, second, merged} {
-		r.Log = append(part.Log, r.Log...)
-		for name, n := range part.Counters {
-			r.Counters[name] += n
-		}
+		r.addLines(part)
 	}
+	r.add(last, 0, 1)
 	maps.Copy(r.Failures, first.Failures)
 	for at, message := range second.Failures {
 		r.Failures[half+at] = message
 	}
-	r.rows = 1
 	return r
 }
 
@@ -186,28 +241,36 @@ func (o *Operator) step(step int, a, b []byte) *Result {
 	return r
 }
 
-func (r *Result) accumulators() []byte { return r.messages[0] }
+func (r *Result) accumulators() []byte { return r.messages[0].batch }
 
 // encode makes a batch of rows.
 func encode[In any](o *Operator, rows []In, groups []uint32) []byte {
 	o.t.Helper()
+	m := encodeTo(o, 0, rows)
+	if groups != nil {
+		m.SetGroups(groups)
+	}
+	return m.Bytes()
+}
+
+// encodeTo makes a batch of rows of an input.
+func encodeTo[In any](o *Operator, port int, rows []In) *wire.Message {
+	o.t.Helper()
+	in := &o.describe.Inputs[port]
 	codec, err := row.Of(reflect.TypeFor[In](), row.Input, nil)
 	if err == nil && len(rows) > wire.MaxRows {
 		err = fmt.Errorf("%d rows; a batch has at most %d", len(rows), wire.MaxRows)
 	}
 	if err == nil {
-		err = same(codec.Fields, o.describe.Inputs[0].Fields, codec.Time, o.describe.Inputs[0].Time)
+		err = same(codec.Fields, in.Fields, codec.Time, in.Time)
 	}
 	if err != nil {
 		o.t.Fatalf("wasmilltest: input of operator %s: %v", o.describe.Name, err)
 	}
-	m := wire.Message{}
-	m.Begin(0, len(rows), codec.Columns(), nil)
-	codec.Write(&m, unsafe.Pointer(unsafe.SliceData(rows)), len(rows), 1<<40)
-	if groups != nil {
-		m.SetGroups(groups)
-	}
-	return m.Bytes()
+	m := &wire.Message{}
+	m.Begin(uint32(port), len(rows), codec.Columns(), nil)
+	codec.Write(m, unsafe.Pointer(unsafe.SliceData(rows)), len(rows), 1<<40)
+	return m
 }
 
 // same returns an error where the columns of a test's rows are not those of a port.
@@ -237,7 +300,7 @@ func Rows[Out any](r *Result, output string) []Out {
 	port := r.port(output)
 	var rows []Out
 	for _, message := range r.messages {
-		b := wire.Read(message)
+		b := wire.Read(message.batch)
 		if b.Schema != uint32(port) {
 			continue
 		}
@@ -252,8 +315,8 @@ func Rows[Out any](r *Result, output string) []Out {
 		}
 		part := make([]Out, b.Rows)
 		codec.Lenient(&b, 0, b.Rows, unsafe.Pointer(unsafe.SliceData(part)))
-		for i, origin := range r.origins(&b) {
-			if _, failed := r.Failures[origin]; !failed || r.op.describe.Kind != wire.Map {
+		for i, origin := range r.origins(&b, &message) {
+			if !message.dropped(origin) {
 				rows = append(rows, part[i])
 			}
 		}
@@ -261,17 +324,24 @@ func Rows[Out any](r *Result, output string) []Out {
 	return rows
 }
 
-// Origins returns for each of Rows the row of the input that it came from.
+// Origins returns for each of Rows the row of the input that it came from, -1 of those that timers
+// emitted.
 func (r *Result) Origins(output string) []int {
 	r.op.t.Helper()
 	port := r.port(output)
 	var origins []int
 	for _, message := range r.messages {
-		if b := wire.Read(message); b.Schema == uint32(port) {
-			for _, origin := range r.origins(&b) {
-				if _, failed := r.Failures[origin]; !failed {
-					origins = append(origins, origin)
-				}
+		b := wire.Read(message.batch)
+		if b.Schema != uint32(port) {
+			continue
+		}
+		for _, origin := range r.origins(&b, &message) {
+			switch {
+			case message.dropped(origin):
+			case message.timers:
+				origins = append(origins, -1)
+			default:
+				origins = append(origins, message.first+origin)
 			}
 		}
 	}
@@ -291,7 +361,14 @@ func (r *Result) port(output string) int {
 	return port
 }
 
-func (r *Result) origins(b *wire.Batch) []int {
+// dropped says whether rows that came from one of the call's input are not seen.
+func (m *message) dropped(origin int) bool {
+	_, failed := m.failed[origin]
+	return failed
+}
+
+// origins returns for each row of a batch the row of the call's input that it came from.
+func (r *Result) origins(b *wire.Batch, m *message) []int {
 	origins := make([]int, b.Rows)
 	named := b.Origins()
 	for i := range origins {
@@ -299,8 +376,8 @@ func (r *Result) origins(b *wire.Batch) []int {
 			origins[i] = int(named[i])
 		}
 	}
-	if named == nil && b.Rows != r.rows && b.Rows > 0 {
-		r.op.t.Fatalf("wasmilltest: operator %s emitted %d rows for %d without saying which came from which", r.op.describe.Name, b.Rows, r.rows)
+	if named == nil && b.Rows != m.rows && b.Rows > 0 {
+		r.op.t.Fatalf("wasmilltest: operator %s emitted %d rows for %d without saying which came from which", r.op.describe.Name, b.Rows, m.rows)
 	}
 	return origins
 }

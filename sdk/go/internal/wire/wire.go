@@ -71,6 +71,9 @@ const (
 // MaxRows is how many rows one batch may have.
 const MaxRows = 1 << 16
 
+// EndScan is the limit of rows with which a scan is ended.
+const EndScan = -1
+
 // Column says where one column of a batch lies; it is the struct of the same name in
 // wasmill.fbs.
 type Column struct {
