@@ -98,13 +98,16 @@ type Spec struct {
 // Changes says whether a deduplication takes rows back.
 func (s *Spec) Changes() bool { return s.Keep == Last || s.By == Time && !s.Final }
 
+// Late says whether rows may come too late.
+func (s *Spec) Late() bool { return s.By == Time && (s.Final || s.TTL > 0) }
+
 // MaxTTL is the longest time to live: 250 years, which a time.Duration still holds.
 const MaxTTL = 250 * 365 * 24 * time.Hour
 
 // The output ports.
 const (
 	PortKept = 0
-	PortLate = 1 // of a Spec by Time: rows that came too late, as they came in
+	PortLate = 1 // where Spec.Late: rows that came too late, as they came in
 )
 
 // kept is the state of what is known of a key.

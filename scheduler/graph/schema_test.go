@@ -175,6 +175,8 @@ func TestSchemaHasTheKeysOfThePipeline(t *testing.T) {
 	same("join window", keys(schema.Defs["join_window"].object), reflect.TypeFor[JoinWindow]())
 	same("window", keys(schema.Defs["window"].object), reflect.TypeFor[Window]())
 	same("aggregate", keys(schema.Defs["aggregate"].OneOf[1].object), reflect.TypeFor[Aggregate]())
+	same("dedup", keys(schema.Defs["dedup"].object), reflect.TypeFor[Dedup]())
+	same("sort", keys(schema.Defs["sort"].object), reflect.TypeFor[Sort]())
 	same("sink", keys(schema.Defs["sink"].object), reflect.TypeFor[Sink]())
 	same("options", keys(schema.Defs["options"].object), reflect.TypeFor[Options]())
 

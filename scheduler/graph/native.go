@@ -1,0 +1,61 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package graph
+
+import (
+	"time"
+)
+
+// only reports the keys that an operator of the engine's own can't have. what is the operator as a
+// sentence names it, such as "a dedup".
+func (c *checker) only(d *draft, o *Operator, what string) {
+	for _, f := range []struct {
+		key   string
+		given bool
+		hint  string
+	}{
+		{"inputs", len(o.Inputs) > 0, "write from: NODE"},
+		{"operator", o.Operator != "", "leave it out"},
+		{"config", o.Config != nil, "leave it out"},
+		{"columns", len(o.Columns) > 0, "leave it out"},
+		{"partition", o.Partition != nil, "leave it out"},
+	} {
+		if f.given {
+			c.report(d.where.under(f.key).itsKey(), f.hint, "%s means nothing to %s", f.key, what)
+		}
+	}
+}
+
+// deal gives an operator of the engine's own its edges: by key, or all rows to one subtask.
+func (c *checker) deal(d *draft, o *Operator, in *stream, what string) []int {
+	key := c.key(d, o.Key, in)
+	for i := range d.node.Inputs {
+		if len(o.Key) > 0 {
+			d.node.Inputs[i].Partition, d.node.Inputs[i].Key = Hash, key
+		}
+	}
+	if len(o.Key) > 0 || c.wrong(d.where.under("key")) {
+		return key
+	}
+	if o.Parallelism > 1 {
+		c.report(d.where.under("parallelism"), "leave it out, or add key: [COLUMN]", "%s without a key has one subtask, not %d", what, o.Parallelism)
+	}
+	d.node.Parallelism = 1
+	return key
+}
+
+// micros checks a duration of event or processing time.
+func (c *checker) micros(t, least, most time.Duration, where place) {
+	between(c, t, least, most, where)
+	if t%time.Microsecond != 0 {
+		c.report(where, "", "%s is %s; time is counted in whole microseconds", where.path[len(where.path)-1], durationText(t))
+	}
+}
+
+// insertsOnly reports an input that is a changelog.
+func (c *checker) insertsOnly(d *draft, in *stream, what, hint string) {
+	if in.changes {
+		c.report(d.where.under("from"), hint, "%s can't take rows back, and its input does", what)
+	}
+}
