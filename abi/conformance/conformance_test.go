@@ -66,6 +66,21 @@ func TestABrokenModuleFailsTheCheckOfItsDefect(t *testing.T) {
 		"nulls count":                      "mean: nulls count for nothing: added in turn: line 1 of what came of it is",
 		"merge forgets":                    "longest: several batches: ",
 		"the last of equals":               "longest: by bytes, the first of equals: added in turn: line 1 of what came of it is",
+
+		"a state is missing":                "ledger: is declared as README.md says: there did not come of it",
+		"a merge is another":                "collect: is declared as README.md says: line 8 of what came of it is",
+		"does not run":                      "rules: takes rows in whole batches: it refused: no state",
+		"state is left of a row that fails": "ledger: nothing is left of a row that fails: in whole batches: step 1: line ",
+		"state lies in the instance":        "ledger: a value of each key, which later rows and batches find: with a fresh instance for each call: step 1: line ",
+		"timers are not in snapshots":       "alarm: timers of event time come in order of time, with the state of their key: restored after each call: step 4: there did not come of it",
+		"times are lost":                    "alarm: timers of processing time: in whole batches: step 4: line 1",
+		"nothing is ever over":              "forget: by event time: in whole batches: step 10: line 1",
+		"reading renews nothing":            "forget: by processing time: in whole batches: step 16: line 1",
+		"lists are the wrong way round":     "collect: a list of each key, in order: in whole batches: step 1: line 1",
+		"the last is the least":             "collect: what is put into a reducing state is merged: in whole batches: step 1: line 2",
+		"ranges have their end":             "collect: ranges of a map: in whole batches: step 2: ",
+		"timers come twice":                 "alarm: timers of event time come in order of time, with the state of their key: in whole batches: step 4: ",
+		"broadcast state is not seen":       "rules: rows of keyed inputs read what a broadcast input wrote: in whole batches: step 2: there did not come of it",
 	} {
 		t.Run(defect, func(t *testing.T) {
 			report := runOne(t.Context(), fakes(defect), strings.Split(want, ":")[0])

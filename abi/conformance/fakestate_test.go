@@ -221,7 +221,9 @@ func (r *fakeRun) over(s *describe.State, k kept) bool {
 // read returns the rows of a state, and renews them where reading does.
 func (r *fakeRun) read(state string) []rows.Row {
 	p, s := r.place(state)
-	r.write(p, slices.DeleteFunc(slices.Clone(r.states[p]), func(k kept) bool { return r.over(s, k) }))
+	if s.TTL.After > 0 {
+		r.write(p, slices.DeleteFunc(slices.Clone(r.states[p]), func(k kept) bool { return r.over(s, k) }))
+	}
 	out := []rows.Row{}
 	for i := range r.states[p] {
 		if s.TTL.Renew == describe.RenewReadAndWrite && !r.f.has("reading renews nothing") {
@@ -245,12 +247,15 @@ func (r *fakeRun) clear(state string) {
 
 // put puts a row as the kind of the state does.
 func (r *fakeRun) put(state string, row ...any) {
-	r.read(state)
 	p, s := r.place(state)
-	all := slices.Clone(r.states[p])
+	if s.TTL.After > 0 {
+		r.read(state)
+	}
+	all := r.states[p]
 	n := len(s.Key)
 	at, found := len(all), false
-	if s.Kind != describe.List {
+	if s.Kind != describe.List { // to a list rows are added behind those that undo knows
+		all = slices.Clone(all)
 		at, found = slices.BinarySearchFunc(all, rows.Row(row), func(k kept, row rows.Row) int { return compareKeys(k.row[:n], row[:n]) })
 	}
 	k := kept{row, r.clockOf(s)}
@@ -266,6 +271,7 @@ func (r *fakeRun) put(state string, row ...any) {
 		all[at] = k
 	}
 	if r.f.has("lists are the wrong way round") && s.Kind == describe.List {
+		all = slices.Clone(all)
 		slices.Reverse(all)
 	}
 	r.write(p, all)

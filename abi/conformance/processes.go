@@ -44,11 +44,16 @@ func collect(id []abi.Field) describe.Operator {
 }
 
 func alarm(id []abi.Field) describe.Operator {
-	due := fields("id", "int64", "at", "timestamp", "space", "bytes", "pending", "int64", "watermark", "int64")
+	due := rung()
 	return describe.Operator{Name: "alarm", Kind: describe.Process, Key: id,
 		Inputs:  port(commands("at", "timestamp", "space", "bytes")),
 		Outputs: []describe.Port{{Fields: due}, {Name: "processing", Fields: due}},
 		States:  []describe.State{{Name: "pending", Kind: describe.Value, Fields: fields("value", "int64")}}}
+}
+
+// rung are the fields of both outputs of alarm.
+func rung() []abi.Field {
+	return fields("id", "int64", "at", "timestamp", "space", "bytes", "pending", "int64", "watermark", "int64")
 }
 
 func forget(id []abi.Field) describe.Operator {

@@ -21,13 +21,13 @@ func set(id int64, op string, at int64, space string) rows.Row {
 
 // rang is a row that alarm emits when a timer is due, with its event time.
 func rang(id, at int64, space string, pending, watermark, time int64) string {
-	line := rows.RowText(Processes()[3].Outputs[0].Fields, rows.Row{id, at, []byte(space), pending, watermark})
+	line := rows.RowText(rung(), rows.Row{id, at, []byte(space), pending, watermark})
 	return timed(line, time)
 }
 
 // counted is the row of the op count.
 func counted(id, pending, watermark int64) string {
-	return rows.RowText(Processes()[3].Outputs[0].Fields, rows.Row{id, nil, nil, pending, watermark})
+	return rows.RowText(rung(), rows.Row{id, nil, nil, pending, watermark})
 }
 
 func timed(line string, time int64) string {
