@@ -23,7 +23,7 @@ type base struct {
 	groups  int
 	mark    abi.EventTime
 	results results
-	due     []timer.Timer // popped, to be handled
+	due     timer.Timer // at hand in fire
 
 	// The row at hand, by load.
 	group state.Group
@@ -157,31 +157,22 @@ func (b *base) giveLate(ctx context.Context, input int, rows *batch.Batch, out o
 	return out.Emit(ctx, PortLateLeft+input, late)
 }
 
-// dueAtOnce is how many timers are popped at a time where handling them sets none.
-const dueAtOnce = 64
-
-// fire pops the timers up to a time, at most so many at once, and handles them, and those that
+// fire takes the timers up to a time one by one, the earliest first, and handles them, and those that
 // handling sets.
-func (b *base) fire(timers *timer.Timers, upTo int64, most int, handle func(*timer.Timer) error) error {
+func (b *base) fire(timers *timer.Timers, upTo int64, handle func(*timer.Timer) error) error {
 	for {
-		n := 0
-		_, err := timers.Pop(upTo, most, func(t *timer.Timer) error {
-			if n == len(b.due) {
-				b.due = append(b.due, timer.Timer{})
-			}
-			d := &b.due[n]
-			n++
-			d.Group, d.Time = t.Group, t.Time
-			d.Key, d.Namespace = append(d.Key[:0], t.Key...), append(d.Namespace[:0], t.Namespace...)
-			return nil
-		})
-		if n == 0 || err != nil {
+		next, err := timers.Next(upTo)
+		if next == nil || err != nil {
 			return err
 		}
-		for i := range n {
-			if err := handle(&b.due[i]); err != nil {
-				return err
-			}
+		due := &b.due
+		due.Group, due.Time = next.Group, next.Time
+		due.Key, due.Namespace = append(due.Key[:0], next.Key...), append(due.Namespace[:0], next.Namespace...)
+		if err := timers.Take(); err != nil {
+			return err
+		}
+		if err := handle(due); err != nil {
+			return err
 		}
 	}
 }

@@ -115,10 +115,14 @@ func (j *intervalJoin) due(input int, at abi.EventTime) int64 {
 // one. One is enough for a left row of which at most itself comes out.
 func (j *intervalJoin) meet(ctx context.Context, input int, at abi.EventTime, out operator.Output) (bool, error) {
 	other, typ := 1-input, j.spec.Type
+	partners := &j.rows
+	if input == InputLeft && !typ.pairs() {
+		partners = &j.one
+	}
 	j.under(j.group, other, j.key)
-	j.between(&j.rows, at+j.first[input], at+j.last[input])
+	j.between(partners, at+j.first[input], at+j.last[input])
 	for met := false; ; met = true {
-		stored, value, err := j.rows.next()
+		stored, value, err := partners.next()
 		if stored == nil || err != nil {
 			return met, err
 		}
@@ -173,7 +177,7 @@ func (j *intervalJoin) alone(ctx context.Context, input int, row []byte, at abi.
 // Watermark forgets the rows that nothing can meet any more, and gives those that nothing has met.
 func (j *intervalJoin) Watermark(ctx context.Context, t abi.EventTime, out operator.Output) error {
 	j.mark = t
-	err := j.fire(j.timers, int64(t), dueAtOnce, func(due *timer.Timer) error { return j.expire(ctx, due, out) })
+	err := j.fire(j.timers, int64(t), func(due *timer.Timer) error { return j.expire(ctx, due, out) })
 	if err != nil {
 		return err
 	}

@@ -131,18 +131,21 @@ func (j *regularJoin) insert(ctx context.Context, input int, out operator.Output
 		return err
 	}
 	other, met := 1-input, false
-	j.partners(&j.rows, other)
+	partners, all := &j.rows, j.spec.Type.pairs() || input == InputRight
+	if !all {
+		partners = &j.one
+	}
+	j.partners(partners, other)
 	for {
-		stored, e, err := j.next(&j.rows)
+		stored, e, err := j.next(partners)
 		if err != nil {
 			return err
 		}
 		if stored == nil {
 			break
 		}
-		met = true
-		if !j.spec.Type.pairs() && input == InputLeft {
-			break // one is enough
+		if met = true; !all {
+			break
 		}
 		if err := j.met(ctx, other, stored, &e, out); err != nil {
 			return err
@@ -315,7 +318,7 @@ func (j *regularJoin) Tick(_ context.Context, now time.Time, _ operator.Output) 
 		return j.failed
 	}
 	j.now = max(j.now, now.UnixMicro())
-	return j.fire(j.timers, j.now, dueAtOnce, j.expire)
+	return j.fire(j.timers, j.now, j.expire)
 }
 
 // expire forgets a row, or sees to it later where it has been written since.

@@ -10,7 +10,6 @@ import (
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
 	"github.com/wasmill/wasmill/scheduler/operator"
-	"github.com/wasmill/wasmill/scheduler/watermark"
 	"github.com/wasmill/wasmill/state/timer"
 )
 
@@ -27,7 +26,8 @@ type windowJoin struct {
 	size, slide, offset abi.EventTime
 	timers              *timer.Timers
 	kept                keeper
-	outer               cursor // the left rows, of which rows are read through for each page
+	left, right         cursor  // rows of the window at hand, by page
+	whole               [2]bool // an input's first page has all its rows
 }
 
 func newWindowJoin(b base) *windowJoin {
@@ -37,7 +37,8 @@ func newWindowJoin(b base) *windowJoin {
 		size:   abi.EventTime(w.Size.Microseconds()),
 		slide:  abi.EventTime(cmp.Or(w.Slide, w.Size).Microseconds()),
 		offset: abi.EventTime(w.Offset.Microseconds()),
-		outer:  cursor{store: b.store, limit: page},
+		left:   cursor{store: b.store, limit: page},
+		right:  cursor{store: b.store, limit: page},
 	}
 }
 
@@ -86,8 +87,7 @@ func (j *windowJoin) Process(ctx context.Context, input int, b *batch.Batch, out
 // Watermark gives the windows that end by t, in order of time.
 func (j *windowJoin) Watermark(ctx context.Context, t abi.EventTime, out operator.Output) error {
 	j.mark = t
-	// One by one, for a window sets the timer of the next one, which may be among those that follow.
-	err := j.fire(j.timers, int64(t), 1, func(due *timer.Timer) error {
+	err := j.fire(j.timers, int64(t), func(due *timer.Timer) error {
 		if err := j.give(ctx, due, out); err != nil {
 			return err
 		}
@@ -99,36 +99,33 @@ func (j *windowJoin) Watermark(ctx context.Context, t abi.EventTime, out operato
 	return j.results.flush(ctx, out)
 }
 
-// window sets c to the rows of an input in the window that a timer stands for.
-func (j *windowJoin) window(c *cursor, input int, due *timer.Timer) {
+// window sets c to the rows of an input in the window that a timer stands for, and reads the first
+// page. It says whether there are any.
+func (j *windowJoin) window(c *cursor, input int, due *timer.Timer) (bool, error) {
 	j.under(due.Group, input, due.Key)
 	end := abi.EventTime(due.Time)
 	j.between(c, end-j.size, end-1)
+	return c.turn()
 }
 
-// has says whether an input has rows in a window.
-func (j *windowJoin) has(input int, due *timer.Timer) (bool, error) {
-	j.window(&j.one, input, due)
-	return j.one.turn()
-}
-
-// give gives the results of a key in a window.
+// give gives the results of a key in a window, and leaves in left and right what it has of them.
 func (j *windowJoin) give(ctx context.Context, due *timer.Timer, out operator.Output) error {
-	left, err := j.has(InputLeft, due)
+	left, err := j.window(&j.left, InputLeft, due)
 	if err != nil {
 		return err
 	}
-	right, err := j.has(InputRight, due)
+	right, err := j.window(&j.right, InputRight, due)
 	if err != nil {
 		return err
 	}
+	j.whole = [2]bool{!j.left.more, !j.right.more}
 	switch typ := j.spec.Type; {
 	case left && right && typ.pairs():
 		return j.product(ctx, due, out)
 	case left && right && typ == Semi, left && !right && typ.outer(InputLeft):
-		return j.alone(ctx, InputLeft, due, out)
+		return j.alone(ctx, &j.left, InputLeft, due, out)
 	case right && !left && typ.outer(InputRight):
-		return j.alone(ctx, InputRight, due, out)
+		return j.alone(ctx, &j.right, InputRight, due, out)
 	}
 	return nil
 }
@@ -139,11 +136,10 @@ func (j *windowJoin) result(due *timer.Timer) result {
 }
 
 // alone gives the rows of one input in a window.
-func (j *windowJoin) alone(ctx context.Context, input int, due *timer.Timer, out operator.Output) error {
+func (j *windowJoin) alone(ctx context.Context, c *cursor, input int, due *timer.Timer, out operator.Output) error {
 	r := j.result(due)
-	j.window(&j.rows, input, due)
 	for {
-		stored, value, err := j.rows.next()
+		stored, value, err := c.next()
 		if stored == nil || err != nil {
 			return err
 		}
@@ -161,43 +157,45 @@ func (j *windowJoin) alone(ctx context.Context, input int, due *timer.Timer, out
 
 // product gives all pairs of a window: each page of left rows with all right ones.
 func (j *windowJoin) product(ctx context.Context, due *timer.Timer, out operator.Output) error {
-	j.window(&j.outer, InputLeft, due)
 	for {
-		if ok, err := j.outer.turn(); !ok || err != nil {
-			return err
-		}
-		left := len(j.prefix) + 8
-		j.window(&j.rows, InputRight, due)
 		for {
-			stored, value, err := j.rows.next()
+			stored, value, err := j.right.next()
 			if err != nil {
 				return err
 			}
 			if stored == nil {
 				break
 			}
-			if err := j.pairs(ctx, due, left, stored, value, out); err != nil {
+			if err := j.pairs(ctx, due, stored, value, out); err != nil {
 				return err
 			}
+		}
+		if ok, err := j.left.turn(); !ok || err != nil {
+			return err
+		}
+		if j.whole[InputRight] {
+			j.right.at = 0
+		} else if _, err := j.window(&j.right, InputRight, due); err != nil {
+			return err
 		}
 	}
 }
 
-// pairs gives a right row with each left one of the page at hand, which begin after so many bytes of
-// their stored keys.
-func (j *windowJoin) pairs(ctx context.Context, due *timer.Timer, left int, stored, value []byte, out operator.Output) error {
+// pairs gives a right row with each left one of the page at hand.
+func (j *windowJoin) pairs(ctx context.Context, due *timer.Timer, stored, value []byte, out operator.Output) error {
 	right, err := parseEntry(value)
 	if err != nil {
 		return err
 	}
 	r := j.result(due)
 	_, r.rows[InputRight] = j.timeOf(stored)
-	for i := range j.outer.keys.Len() {
-		e, err := parseEntry(j.outer.values.At(i))
+	for i := range j.left.keys.Len() {
+		left, err := parseEntry(j.left.values.At(i))
 		if err != nil {
 			return err
 		}
-		r.rows[InputLeft], r.copies = j.outer.keys.At(i)[left:], e.copies*right.copies
+		_, r.rows[InputLeft] = j.timeOf(j.left.keys.At(i))
+		r.copies = left.copies * right.copies
 		if err := j.results.add(ctx, out, &r); err != nil {
 			return err
 		}
@@ -205,37 +203,40 @@ func (j *windowJoin) pairs(ctx context.Context, due *timer.Timer, left int, stor
 	return nil
 }
 
-// forget removes the rows of a key that lie in no window after the one given, and sets the timer of
-// the next window where it has rows of this one.
+// forget removes the rows of a window that lie in no later one, and sets the timer of the next
+// window where it has rows of this one.
 func (j *windowJoin) forget(due *timer.Timer) error {
-	end := abi.EventTime(due.Time)
-	next := end + j.slide - j.size // where the next window begins
-	for input := range 2 {
-		j.under(due.Group, input, due.Key)
-		j.between(&j.rows, watermark.Min, next-1)
-		for {
-			stored, _, err := j.rows.next()
-			if err != nil {
-				return err
-			}
-			if stored == nil {
-				break
-			}
-			if err := j.remove(stored); err != nil {
+	more := false
+	for input, c := range [2]*cursor{&j.left, &j.right} {
+		if c.at = 0; !j.whole[input] {
+			if _, err := j.window(c, input, due); err != nil {
 				return err
 			}
 		}
-	}
-	for input := range 2 {
-		j.under(due.Group, input, due.Key)
-		j.between(&j.one, next, end-1)
-		ok, err := j.one.turn()
+		stays, err := j.pass(c, abi.EventTime(due.Time)+j.slide-j.size)
 		if err != nil {
 			return err
 		}
-		if ok {
-			return j.timers.Set(timer.Timer{Group: due.Group, Time: int64(end + j.slide), Key: due.Key})
+		more = more || stays
+	}
+	if !more {
+		return nil
+	}
+	return j.timers.Set(timer.Timer{Group: due.Group, Time: due.Time + int64(j.slide), Key: due.Key})
+}
+
+// pass removes the rows of c before a time, and says whether there are others.
+func (j *windowJoin) pass(c *cursor, before abi.EventTime) (bool, error) {
+	for {
+		stored, _, err := c.next()
+		if stored == nil || err != nil {
+			return false, err
+		}
+		if at, _ := j.timeOf(stored); at >= before {
+			return true, nil
+		}
+		if err := j.remove(stored); err != nil {
+			return false, err
 		}
 	}
-	return nil
 }
