@@ -93,7 +93,7 @@ type aggregateBody struct {
 }
 
 func (a *aggregateOperator) declare() (d *declaration, in, acc *row.Codec, err error) {
-	if d, err = declare(a.name, a.doc, wire.Aggregate, a.op); err != nil {
+	if d, err = declare(a.name, a.doc, wire.Aggregate, a.op, nil); err != nil {
 		return nil, nil, nil, err
 	}
 	if in, err = d.input(a.in); err != nil {

@@ -201,7 +201,7 @@ type columnsBody struct {
 }
 
 func (m *columnsOperator) declare() (*declaration, []columnField, error) {
-	d, err := declare(m.name, m.doc, wire.Map, m.op)
+	d, err := declare(m.name, m.doc, wire.Map, m.op, nil)
 	if err != nil {
 		return nil, nil, err
 	}

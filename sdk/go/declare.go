@@ -27,6 +27,13 @@ type declaration struct {
 	outputs  []outputField
 	counters []uintptr // offsets
 	states   []stateField
+	keep     keeping // nil where the operator has no state: a module of such operators has no code for it
+}
+
+// keeping is how a process takes in fields that are its states, and opens them.
+type keeping interface {
+	declare(d *declaration, f reflect.StructField) error
+	open(d *declaration, c *call, op unsafe.Pointer)
 }
 
 // outputField is an Output or a ColumnOutput of an operator.
@@ -38,10 +45,10 @@ type outputField struct {
 }
 
 // declare reads the fields of an operator's struct.
-func declare(name, doc string, kind wire.Kind, op reflect.Type) (*declaration, error) {
-	d := &declaration{wire: wire.Operator{Name: name, Kind: kind, Doc: doc}}
+func declare(name, doc string, kind wire.Kind, op reflect.Type, keep keeping) (*declaration, error) {
+	d := &declaration{wire: wire.Operator{Name: name, Kind: kind, Doc: doc}, keep: keep}
 	config, err := row.Of(op, row.Config, func(t reflect.Type) bool {
-		return row.Is(t, "Output[") || row.Is(t, "ColumnOutput[") || row.Is(t, "Counter") || stateKind(t) != 0 || timerSchema(t) != 0
+		return row.Is(t, "Output[") || row.Is(t, "ColumnOutput[") || row.Is(t, "Counter") || isState(t)
 	})
 	if err != nil {
 		return nil, d.wrap(err)
@@ -86,8 +93,12 @@ func (d *declaration) fields(t reflect.Type, at uintptr) error {
 
 // field takes in a field that is an output, a counter or a state.
 func (d *declaration) field(f reflect.StructField) error {
-	if found, err := d.state(f); found {
-		return err
+	switch {
+	case !isState(f.Type):
+	case d.keep == nil:
+		return errors.New("only an operator made by wasmill.Process has state and timers")
+	default:
+		return d.keep.declare(d, f)
 	}
 	name, options := row.Tag(f)
 	isRows, isColumns := row.Is(f.Type, "Output["), row.Is(f.Type, "ColumnOutput[")
@@ -141,7 +152,9 @@ func (d *declaration) open(op any, at unsafe.Pointer, config []byte) (*call, err
 	for _, offset := range d.counters {
 		c.counters = append(c.counters, (*Counter)(unsafe.Add(at, offset)))
 	}
-	d.openStates(c, at)
+	if d.keep != nil {
+		d.keep.open(d, c, at)
+	}
 	own := wire.Words(len(config)) // the host writes its next input over config
 	copy(own, config)
 	b := wire.Read(own)

@@ -24,9 +24,15 @@ type stateField struct {
 	slice  reflect.Type
 }
 
+// stateTypes are the names of the types of state, in the order of their kinds.
+var stateTypes = [...]string{"ValueState[", "ListState[", "MapState[", "ReducingState["}
+
+// isState says whether a field of a type is a state or sets timers.
+func isState(t reflect.Type) bool { return stateKind(t) != 0 || timerSchema(t) != 0 }
+
 // stateKind returns the kind of state that a type is, 0 where it is none.
 func stateKind(t reflect.Type) wire.StateKind {
-	for i, name := range [...]string{"ValueState[", "ListState[", "MapState[", "ReducingState["} {
+	for i, name := range stateTypes {
 		if row.Is(t, name) {
 			return wire.StateKind(i + 1)
 		}
@@ -45,17 +51,15 @@ func timerSchema(t reflect.Type) uint32 {
 	return 0
 }
 
-// state takes in a field that is a state or sets timers, and says whether it is one.
-func (d *declaration) state(f reflect.StructField) (bool, error) {
+// keeps is the keeping of a process.
+type keeps struct{}
+
+// declare takes in a field that is a state or sets timers.
+func (keeps) declare(d *declaration, f reflect.StructField) error {
 	kind, timer := stateKind(f.Type), timerSchema(f.Type)
-	switch {
-	case kind == 0 && timer == 0:
-		return false, nil
-	case d.wire.Kind != wire.Process:
-		return true, errors.New("only an operator made by wasmill.Process has state and timers")
-	case timer != 0:
+	if timer != 0 {
 		d.states = append(d.states, stateField{offset: f.Offset, timer: timer})
-		return true, nil
+		return nil
 	}
 	name, options := row.Tag(f)
 	s := wire.State{Name: name, Kind: kind, Doc: f.Tag.Get("doc")}
@@ -64,7 +68,7 @@ func (d *declaration) state(f reflect.StructField) (bool, error) {
 	broadcast, options = row.Option(options, "broadcast")
 	switch {
 	case operator && broadcast:
-		return true, errors.New("a state has the option operator or broadcast, not both")
+		return errors.New("a state has the option operator or broadcast, not both")
 	case operator:
 		s.Scope = wire.ScopeOperator
 	case broadcast:
@@ -72,15 +76,15 @@ func (d *declaration) state(f reflect.StructField) (bool, error) {
 	}
 	at := stateField{offset: f.Offset, kind: kind, slice: f.Type.Field(1).Type}
 	if err := at.parts(&s, options, f.Tag.Get("merge")); err != nil {
-		return true, err
+		return err
 	}
 	var err error
 	if s.TTL, err = parseTTL(f.Tag.Get("ttl")); err != nil {
-		return true, err
+		return err
 	}
 	d.states = append(d.states, at)
 	d.wire.States = append(d.wire.States, s)
-	return true, nil
+	return nil
 }
 
 // parts reads the types of a state's rows.
@@ -176,8 +180,8 @@ func parseTTL(tag string) (ttl wire.TTL, err error) {
 	return ttl, nil
 }
 
-// openStates hands an operator its states.
-func (d *declaration) openStates(c *call, op unsafe.Pointer) {
+// open hands an operator its states.
+func (keeps) open(d *declaration, c *call, op unsafe.Pointer) {
 	number := uint32(0)
 	for i := range d.states {
 		f := &d.states[i]

@@ -63,7 +63,7 @@ type mapBody struct {
 }
 
 func (m *mapOperator) declare() (*declaration, *row.Codec, error) {
-	d, err := declare(m.name, m.doc, wire.Map, m.op)
+	d, err := declare(m.name, m.doc, wire.Map, m.op, nil)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -114,7 +114,7 @@ type reader struct {
 }
 
 func (p *processOperator) declare() (*declaration, []reader, error) {
-	d, err := declare(p.name, p.doc, wire.Process, p.op)
+	d, err := declare(p.name, p.doc, wire.Process, p.op, keeps{})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -36,8 +36,9 @@ type Timer struct {
 }
 
 // EventTimers sets timers that are due when the watermark reaches their time: a field of an
-// operator's struct. A timer is one for its key, namespace and time, however often it is set; one
-// whose time has passed already is due as soon as the call is over.
+// operator's struct. A timer is one for its key, namespace and time, however often it is set. One
+// whose time has passed already is due with the next watermark; where a timer has set it, with the
+// one at hand.
 type EventTimers struct{ timers }
 
 // Set sets a timer of the key at hand.
@@ -54,7 +55,7 @@ func (t *EventTimers) Delete(at EventTime) { t.remove("", int64(at)) }
 func (t *EventTimers) DeleteIn(namespace string, at EventTime) { t.remove(namespace, int64(at)) }
 
 // ProcessingTimers is EventTimers by processing time: its timers are due when Now reaches their
-// time.
+// time, which the host looks at from time to time.
 type ProcessingTimers struct{ timers }
 
 // Set sets a timer of the key at hand.

@@ -28,8 +28,8 @@ type FailedTimer struct {
 	Message string
 }
 
-// Process gives rows to an input, "" or its name, of an operator with state, in one batch. What
-// timers that are due then emit is part of the result.
+// Process gives rows to an input, "" or its name, of an operator with state, in one batch. Timers
+// wait for AdvanceWatermark and AdvanceClock.
 //
 // State is kept from call to call, by key: by the operator's key fields, or where it has none, by
 // Operator.Key. Each call goes to a fresh instance, as a host may have it.
@@ -57,8 +57,6 @@ func Process[In any](o *Operator, input string, rows ...In) *Result {
 			return i.Process(batch)
 		}
 	})
-	o.fire(r, wire.SchemaEventTimer, o.store.watermark)
-	o.fire(r, wire.SchemaProcessingTimer, int64(o.Now))
 	return r
 }
 

@@ -375,7 +375,7 @@ func (s *store) putTimers(schema uint32, data []byte) {
 
 var timerFields = []wire.Field{{Name: "time", Type: wire.Timestamp}, {Name: "namespace", Type: wire.Bytes}}
 
-// pop takes the earliest timers of a clock that are due at a time, at most so many.
+// pop takes the earliest timers of a clock that are due at a time, at most so many and one a key.
 func (s *store) pop(schema uint32, at int64, most int) []timer {
 	var due []timer
 	for t := range s.timers {
@@ -386,8 +386,12 @@ func (s *store) pop(schema uint32, at int64, most int) []timer {
 	slices.SortFunc(due, func(a, b timer) int {
 		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.key, b.key), cmp.Compare(a.namespace, b.namespace))
 	})
-	due = due[:min(len(due), most)]
-	for _, t := range due {
+	keys := map[string]bool{}
+	for i, t := range due {
+		if i == most || keys[t.key] {
+			return due[:i]
+		}
+		keys[t.key] = true
 		delete(s.timers, t)
 	}
 	return due
