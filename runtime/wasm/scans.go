@@ -5,7 +5,6 @@ package wasm
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/wasmill/wasmill/abi"
@@ -74,15 +73,12 @@ func (s *states) scan(k *keptState, number uint32, bounds abi.Bounds, request *b
 // next makes the answer of the next rows of a scan.
 func (s *states) next(number uint32, limit int) error {
 	s.forget()
-	if uint64(number) >= uint64(len(s.scans)) {
-		return breachf("it called %s with scan %d; %d were begun in this call", abi.ImportStateNext, number, len(s.scans))
+	if uint64(number) >= uint64(len(s.scans)) || s.scans[number].ended {
+		return breachf("it called %s with scan %d, which is not open", abi.ImportStateNext, number)
 	}
 	sc := &s.scans[number]
 	k := sc.state
-	if limit == math.MaxUint32 { // -1
-		sc.done = true
-	}
-	if !sc.done {
+	if !sc.done && limit >= 0 {
 		most := state.Limit{Entries: scanRows, Bytes: scanBytes}
 		if limit > 0 {
 			most.Entries = min(limit, abi.MaxRows)

@@ -76,7 +76,7 @@ func (g *guest) stateScan(number, key uint32, bounds abi.Bounds, ptr, size uint3
 
 func (g *guest) stateNext(scan, limit, out, room uint32) uint32 {
 	s := g.kept(abi.ImportStateNext)
-	g.stop(s.next(scan, int(limit)))
+	g.stop(s.next(scan, int(int32(limit))))
 	g.in.Charge(stateRowFuel * int64(s.answer.Batch.Rows()))
 	return g.answer(s, out, room)
 }
