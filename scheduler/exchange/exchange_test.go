@@ -320,3 +320,34 @@ func TestHashRepeatsTheFirstWatermarkBehindIdleness(t *testing.T) {
 		t.Fatalf("the order is %q", order)
 	}
 }
+
+// Rows that are held and the watermark behind them go out before a row that is late for it: else
+// it would come before that watermark, and whether it is late would depend on the batch.
+func TestHashSendsALateRowBehindTheWatermarkThatItIsLateFor(t *testing.T) {
+	pool := &batch.Pool{}
+	at := func(from, to int, time abi.EventTime) *batch.Batch {
+		b := numbers(pool, from, to)
+		return pool.WithTimes(b, slices.Repeat([]abi.EventTime{time}, b.Rows()))
+	}
+	h, inboxes := hash(2, 1000)
+	for _, step := range []error{
+		h.Send(t.Context(), at(0, 50, 100)),
+		h.Watermark(t.Context(), 90),
+		h.Send(t.Context(), at(0, 50, 90)),
+		h.Watermark(t.Context(), 95),
+		h.Send(t.Context(), at(0, 50, 94)),
+		h.End(t.Context()),
+	} {
+		if step != nil {
+			t.Fatal(step)
+		}
+	}
+	for i, in := range inboxes {
+		if _, marks, order := drained(t, in); order != "rwre" || !slices.Equal(marks, []abi.EventTime{95}) {
+			t.Errorf("target %d got %q with watermarks %v", i, order, marks)
+		}
+	}
+	if n := pool.Live(); n != 0 {
+		t.Errorf("%d batches are left", n)
+	}
+}

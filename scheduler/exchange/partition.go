@@ -159,6 +159,11 @@ func (h *Hash) Send(ctx context.Context, b *batch.Batch) error {
 	}
 	for i := range h.targets {
 		t := &h.targets[i]
+		if t.overtakes(b.Times) {
+			if err := t.flush(ctx); err != nil {
+				return err
+			}
+		}
 		for chunk := range slices.Chunk(t.rows, h.opts.Rows) {
 			t.held.AppendRows(b, chunk)
 			if t.held.Rows() < h.opts.Rows && t.held.Bytes() < h.opts.Bytes {
@@ -170,6 +175,20 @@ func (h *Hash) Send(ctx context.Context, b *batch.Batch) error {
 		}
 	}
 	return nil
+}
+
+// overtakes says whether a row at hand would arrive before a watermark that it is late for, among the rows
+// that are held.
+func (t *hashTarget) overtakes(times []abi.EventTime) bool {
+	if !t.unsent || times == nil {
+		return false
+	}
+	for _, row := range t.rows {
+		if times[row] < t.mark {
+			return true
+		}
+	}
+	return false
 }
 
 // prepare makes sure that b can be held, and knows since when.

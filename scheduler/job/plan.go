@@ -29,6 +29,8 @@ type planner struct {
 	*Job
 	chains  []*chain
 	byNode  map[*graph.Node]*chain
+	groups  map[string]*task.Alignment
+	stats   map[*graph.Node]nodeStats
 	members map[*graph.Node][]*task.Node // by subtask
 }
 
@@ -36,14 +38,18 @@ type chain struct {
 	nodes    []*graph.Node
 	subtasks int
 	inboxes  []*exchange.Inbox // by subtask
-	inputs   [][]int           // of the head, by subtask and channel
-	base     []int             // by input of the head: its first channel
+	inputs   [][]int           // by subtask and channel: the input of the head's operator
+	edges    []int             // by channel: the edge of the head that it is of; nil of a source
+	base     []int             // by edge of the head: its first channel
 }
 
 func (p *planner) plan(ctx context.Context) error {
 	p.byNode = map[*graph.Node]*chain{}
 	p.members = map[*graph.Node][]*task.Node{}
+	p.groups = map[string]*task.Alignment{}
+	p.stats = map[*graph.Node]nodeStats{}
 	for _, n := range p.graph.Nodes {
+		p.stats[n] = nodeStats{node: n, counters: &operator.Counters{}}
 		if n.OnError == operator.PolicyDeadLetter && p.opts.Rows == nil {
 			return fmt.Errorf("job: %s has dead letters, and Options.Rows does not say how a row is written into one", n.Name)
 		}
@@ -92,21 +98,22 @@ func (p *planner) place(n *graph.Node) {
 // each subtask that sends to it.
 func (p *planner) connect(c *chain) {
 	head := c.nodes[0]
-	var inputs []int
-	for _, in := range head.Inputs {
+	var inputs, edges []int
+	for i, in := range head.Inputs {
 		c.base = append(c.base, len(inputs))
 		senders := in.From.Parallelism
 		if oneToOne(head, in) {
 			senders = 1
 		}
 		for range senders {
-			inputs = append(inputs, in.Side)
+			inputs, edges = append(inputs, in.Side), append(edges, i)
 		}
 	}
 	for range c.subtasks {
 		c.inboxes = append(c.inboxes, exchange.NewInbox(len(inputs)))
 		c.inputs = append(c.inputs, inputs)
 	}
+	c.edges = edges
 }
 
 // oneToOne says whether an input brings rows from the subtask of the same number only.
@@ -140,35 +147,59 @@ func (p *planner) read(ctx context.Context, c *chain) error {
 		p.names = append(p.names, s)
 		subtask := i % c.subtasks
 		to := exchange.Target{Inbox: c.inboxes[subtask], Channel: i / c.subtasks}
-		p.splits = append(p.splits, &splitTask{Split: p.split(n, s, number, to), node: n, subtask: subtask, open: open})
+		split := p.split(n, s, number, to)
+		if len(splits) <= limit {
+			split.Align.Join()
+		}
+		p.splits = append(p.splits, &splitTask{Split: split, node: n, subtask: subtask, open: open})
 	}
 	return nil
 }
 
 func (p *planner) split(n *graph.Node, s operator.Split, number int, to exchange.Target) *task.Split {
 	split := &task.Split{
-		Source: n.Source.Source, Split: s, To: to, Column: -1,
+		Source: n.Source.Source, Split: s, To: to, Stats: task.NewSplitStats(),
 		Options: operator.ReadOptions{
 			Number: number, Pool: p.opts.Pool, Rows: p.graph.Options.BatchRows, Bytes: batchBytes,
 			Wait: p.graph.Options.Latency, Now: p.opts.Now, Seed: p.graph.Options.Seed,
 		},
 	}
 	if t := n.Source.Time; t != nil {
-		split.Column, split.Idle = t.Column, t.Idle
-		split.Marks = watermark.BoundedOutOfOrderness{Bound: t.OutOfOrder}
+		split.Time, split.Idle = p.timestamps(n, t), t.Idle
+		if t.Align != nil {
+			group := p.groups[t.Align.Group]
+			if group == nil {
+				group = &task.Alignment{}
+				p.groups[t.Align.Group] = group
+			}
+			split.Align = group.NewMember(t.Align.Drift)
+		}
 	}
 	return split
 }
 
+func (p *planner) timestamps(n *graph.Node, t *graph.Time) *task.Timestamps {
+	if t.Punctuated {
+		return &task.Timestamps{
+			Column: t.Column, Mark: t.Mark, Marks: watermark.Punctuated(), Pool: p.opts.Pool,
+			Backwards: p.stats[n].counters.Get("watermarks_backwards"),
+		}
+	}
+	return &task.Timestamps{Column: t.Column, Mark: -1, Marks: watermark.BoundedOutOfOrderness(t.OutOfOrder), Pool: p.opts.Pool}
+}
+
 // populate makes the operators or writers of a node, one a subtask.
 func (p *planner) populate(ctx context.Context, n *graph.Node) error {
-	stats := nodeStats{node: n, counters: &operator.Counters{}}
+	stats := p.stats[n]
 	for subtask := range n.Parallelism {
 		s := task.NewStats(len(n.Outputs))
 		stats.subtasks = append(stats.subtasks, s)
 		member := &task.Node{
 			Name: n.Name, Stats: s, Now: p.opts.Now, Ports: make([][]task.Link, len(n.Outputs)),
 			Failures: p.failures(n, s),
+		}
+		if n.Time != nil {
+			member.Time = p.timestamps(n, n.Time)
 		}
 		switch {
 		case n.New != nil:
@@ -259,7 +290,7 @@ func (p *planner) finish(c *chain) {
 	for subtask := range c.subtasks {
 		t := &task.Task{
 			Name:  fmt.Sprintf("%s[%d]", c.nodes[0].Name, subtask),
-			Inbox: c.inboxes[subtask], Inputs: c.inputs[subtask],
+			Inbox: c.inboxes[subtask], Inputs: c.inputs[subtask], Edges: c.edges,
 			Latency: p.graph.Options.Latency, Now: p.opts.Now,
 		}
 		for _, n := range c.nodes {

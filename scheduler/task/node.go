@@ -27,6 +27,7 @@ type Node struct {
 	Stats    *Stats
 	Now      func() time.Time
 	State    state.Store // the operator's; nil where it has none
+	Time     *Timestamps // what makes event time and the watermark of the main output anew; nil: those of the inputs hold
 
 	written time.Time        // when the first row that Writer has not flushed came
 	clocked operator.Clocked // Operator, where it acts by processing time and its input has not ended
@@ -117,8 +118,16 @@ func (n *Node) process(ctx context.Context, input int, b *batch.Batch) error {
 	return n.named(ctx, n.Writer.Write(ctx, b))
 }
 
-// Emit sends b to all that read the port, and counts it.
+// Emit sends b to all that read the port.
 func (n *Node) Emit(ctx context.Context, port int, b *batch.Batch) error {
+	if n.Time != nil && port == 0 {
+		return n.Time.put(ctx, b, &n.Failures, (*timedNode)(n))
+	}
+	return n.emit(ctx, port, b)
+}
+
+// emit sends b to all that read the port, and counts it.
+func (n *Node) emit(ctx context.Context, port int, b *batch.Batch) error {
 	n.Stats.out(port).Add(int64(b.Rows()))
 	links := n.Ports[port]
 	if len(links) == 0 || b.Rows() == 0 {
@@ -175,6 +184,17 @@ func (n *Node) watermark(ctx context.Context, t abi.EventTime) error {
 			return err
 		}
 	}
+	switch {
+	case n.Time == nil || t == watermark.Max:
+		return n.forward(ctx, t)
+	case n.Time.quiet:
+		return n.resume(ctx, t)
+	}
+	return nil
+}
+
+// forward passes a watermark on.
+func (n *Node) forward(ctx context.Context, t abi.EventTime) error {
 	n.Stats.advance(t)
 	return n.links(func(l Link) error {
 		if l.Next != nil {
@@ -186,6 +206,9 @@ func (n *Node) watermark(ctx context.Context, t abi.EventTime) error {
 
 // resume says that there are rows to wait for again: each edge repeats the watermark.
 func (n *Node) resume(ctx context.Context, t abi.EventTime) error {
+	if n.Time != nil {
+		t, n.Time.quiet = n.Time.latest(), false
+	}
 	return n.links(func(l Link) error {
 		if l.Next != nil {
 			return l.Next.resume(ctx, t)
@@ -195,12 +218,33 @@ func (n *Node) resume(ctx context.Context, t abi.EventTime) error {
 }
 
 func (n *Node) idle(ctx context.Context) error {
+	if n.Time != nil {
+		n.Time.quiet = true
+	}
 	return n.links(func(l Link) error {
 		if l.Next != nil {
 			return l.Next.idle(ctx)
 		}
 		return l.Edge.Idle(ctx)
 	})
+}
+
+// timedNode is a node as its Timestamps see it.
+type timedNode Node
+
+var _ timed = (*timedNode)(nil)
+
+func (n *timedNode) rows(ctx context.Context, b *batch.Batch) error {
+	return (*Node)(n).emit(ctx, 0, b)
+}
+func (n *timedNode) mark(ctx context.Context, t abi.EventTime) error {
+	return (*Node)(n).forward(ctx, t)
+}
+func (n *timedNode) resume(ctx context.Context, t abi.EventTime) error {
+	return (*Node)(n).resume(ctx, t)
+}
+func (n *timedNode) letter(ctx context.Context, b *batch.Batch) error {
+	return (*Node)(n).emit(ctx, n.Failures.Port, b)
 }
 
 // end ends the node's edges to other tasks. What a sink has been given is shown: the others may go

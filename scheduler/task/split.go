@@ -6,7 +6,6 @@ package task
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/wasmill/wasmill/abi/batch"
 	"github.com/wasmill/wasmill/scheduler/exchange"
 	"github.com/wasmill/wasmill/scheduler/operator"
-	"github.com/wasmill/wasmill/scheduler/watermark"
 )
 
 // Split reads one split of a source into a task's inbox, on a goroutine of its own: rows with
@@ -25,11 +23,10 @@ type Split struct {
 	Options  operator.ReadOptions // without Reject
 	To       exchange.Target
 	Failures Failures
-	// Column is where event time comes from; -1 for rows without.
-	Column int
-	Marks  watermark.BoundedOutOfOrderness
-	Idle   time.Duration // without rows for so long the split is idle; 0 never
-	times  []uint32      // scratch: rows with an event time
+	Stats    *SplitStats
+	Time     *Timestamps   // nil for rows without event time
+	Idle     time.Duration // without rows for so long the split is idle; 0 never
+	Align    *Aligned      // the group that the split keeps together with; nil where there is none
 }
 
 // Run reads until the split ends, or until stop is done: the rows that were read before are sent in
@@ -38,10 +35,15 @@ func (s *Split) Run(ctx context.Context, stop context.Context) (err error) {
 	if stop.Err() != nil {
 		return s.end(ctx)
 	}
+	s.Align.Join()
+	defer s.Align.leave()
 	opts := s.Options
 	opts.Reject = func(record []byte, at batch.Position, reason error) error {
 		letter, err := s.Failures.Record(record, at, reason)
-		return s.dead(ctx, letter, err)
+		if err != nil || letter == nil {
+			return err
+		}
+		return s.letter(ctx, letter)
 	}
 	reader, err := s.Source.Read(stop, s.Split, opts)
 	switch {
@@ -55,9 +57,12 @@ func (s *Split) Run(ctx context.Context, stop context.Context) (err error) {
 			err = errors.Join(err, failed)
 		}
 	}()
-	idle := &idleness{stop: stop, after: s.Idle}
+	idle := &idleness{stop: stop, after: s.Idle, now: opts.Now}
 	defer idle.close()
 	for {
+		if err := s.pause(ctx, stop); err != nil {
+			return err
+		}
 		b, err := s.next(ctx, stop, reader, idle)
 		if err != nil {
 			return err
@@ -76,7 +81,18 @@ func (s *Split) end(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	s.Stats.ended.Store(true)
 	return s.put(ctx, exchange.Element{Kind: exchange.End})
+}
+
+// pause waits while the split is too far ahead of others.
+func (s *Split) pause(ctx, stop context.Context) error {
+	if s.Align.ahead() == nil {
+		return nil
+	}
+	s.Stats.paused.Store(true)
+	defer s.Stats.paused.Store(false)
+	return s.Align.wait(ctx, stop)
 }
 
 // ended says whether an error is only that of a context which is done. Any other error counts, also
@@ -101,10 +117,12 @@ func (s *Split) next(ctx, stop context.Context, reader operator.Reader, idle *id
 		case ended(stop, err):
 			return nil, nil
 		case !quiet && ended(wait, err):
-			if err := s.put(ctx, exchange.Element{Kind: exchange.Idle}); err != nil {
+			if wait, quiet = idle.again(); !quiet {
+				continue
+			}
+			if err := s.idle(ctx); err != nil {
 				return nil, err
 			}
-			wait, quiet = stop, true
 		default:
 			return nil, s.named(ctx, err)
 		}
@@ -123,101 +141,48 @@ func (s *Split) named(ctx context.Context, err error) error {
 
 // send takes over a reference to b.
 func (s *Split) send(ctx context.Context, b *batch.Batch) error {
-	if s.Column < 0 {
-		return s.put(ctx, exchange.Element{Kind: exchange.Rows, Batch: b})
+	s.Stats.rows.Add(int64(b.Rows()))
+	s.Stats.idle.Store(0)
+	if s.Time == nil {
+		return s.rows(ctx, b)
 	}
-	b, err := s.timed(ctx, b)
-	if err != nil || b == nil {
-		return err
-	}
-	s.Marks.Observe(b.Times)
-	if err := s.put(ctx, exchange.Element{Kind: exchange.Rows, Batch: b}); err != nil {
-		return err
-	}
-	return s.put(ctx, exchange.Element{Kind: exchange.Watermark, Mark: s.Marks.Current()})
+	return s.Time.put(ctx, b, &s.Failures, s)
 }
 
-// timed returns the rows of b with their event time, and lets those fail that have none. It
-// returns nil where none is left.
-func (s *Split) timed(ctx context.Context, b *batch.Batch) (*batch.Batch, error) {
-	column := &b.Columns[s.Column]
-	s.times = s.times[:0]
-	for row, t := range column.EventTimes() {
-		if !column.Null(row) && t <= watermark.MaxEventTime && t >= -watermark.MaxEventTime {
-			s.times = append(s.times, uint32(row))
-			continue
-		}
-		letter, err := s.Failures.Row(b, row, s.timeless(b, row, t))
-		if err := s.dead(ctx, letter, err); err != nil {
-			b.Release()
-			return nil, err
-		}
-	}
-	if len(s.times) < b.Rows() {
-		kept := s.Options.Pool.Take(b, s.times)
-		b.Release()
-		if b = kept; b.Rows() == 0 {
-			b.Release()
-			return nil, nil
-		}
-	}
-	return s.Options.Pool.WithTimes(b, b.Columns[s.Column].EventTimes()), nil
+var _ timed = (*Split)(nil)
+
+func (s *Split) rows(ctx context.Context, b *batch.Batch) error {
+	return s.put(ctx, exchange.Element{Kind: exchange.Rows, Batch: b})
 }
 
-func (s *Split) timeless(b *batch.Batch, row int, t abi.EventTime) error {
-	name := b.Schema.Fields[s.Column].Name
-	if b.Columns[s.Column].Null(row) {
-		return fmt.Errorf("column %q, the event time, is null", name)
-	}
-	return fmt.Errorf("column %q, the event time, is %d us, more than 146,000 years from 1970", name, t)
+func (s *Split) letter(ctx context.Context, b *batch.Batch) error {
+	return s.put(ctx, exchange.Element{Kind: exchange.Rows, Batch: b, Port: s.Failures.Port})
 }
 
-func (s *Split) dead(ctx context.Context, letter *batch.Batch, err error) error {
-	if err != nil || letter == nil {
+func (s *Split) mark(ctx context.Context, t abi.EventTime) error {
+	if err := s.put(ctx, exchange.Element{Kind: exchange.Watermark, Mark: t}); err != nil {
 		return err
 	}
-	return s.put(ctx, exchange.Element{Kind: exchange.Rows, Batch: letter, Port: s.Failures.Port})
+	s.Stats.mark.Store(int64(t))
+	s.Align.advance(t)
+	return nil
+}
+
+func (s *Split) resume(ctx context.Context, t abi.EventTime) error { return s.mark(ctx, t) }
+
+// idle says that nothing is to be expected for now.
+func (s *Split) idle(ctx context.Context) error {
+	if err := s.put(ctx, exchange.Element{Kind: exchange.Idle}); err != nil {
+		return err
+	}
+	if s.Time != nil {
+		s.Time.quiet = true
+	}
+	s.Stats.idle.Store(s.Options.Now().UnixMicro())
+	s.Align.leave()
+	return nil
 }
 
 func (s *Split) put(ctx context.Context, e exchange.Element) error {
 	return s.To.Inbox.Put(ctx, s.To.Channel, e)
-}
-
-// idleness ends the wait for a row after a while. One serves many waits: a context for each would
-// be the only thing that reading a batch allocates.
-type idleness struct {
-	stop   context.Context
-	after  time.Duration // 0: never
-	wait   context.Context
-	cancel context.CancelFunc
-	timer  *time.Timer // cancels; nil where wait is used up
-}
-
-// begin returns the context of a wait, and whether that does not end by itself.
-func (i *idleness) begin() (wait context.Context, quiet bool) {
-	switch {
-	case i.after <= 0:
-		return i.stop, true
-	case i.timer == nil:
-		i.wait, i.cancel = context.WithCancel(i.stop)
-		i.timer = time.AfterFunc(i.after, i.cancel)
-	default:
-		i.timer.Reset(i.after)
-	}
-	return i.wait, false
-}
-
-// end ends a wait. Each begin has its end.
-func (i *idleness) end() {
-	if i.timer != nil && !i.timer.Stop() {
-		i.cancel()
-		i.timer = nil
-	}
-}
-
-// close frees what the last wait has left.
-func (i *idleness) close() {
-	if i.timer != nil {
-		i.cancel()
-	}
 }

@@ -37,9 +37,14 @@ func (s *script) Close() error                                   { s.closed++; r
 
 func newSplit(pool *batch.Pool, src *script, policy operator.Policy) *Split {
 	return &Split{
-		Source: src, Options: operator.ReadOptions{Pool: pool, Rows: 10}, Failures: failures(pool, policy), Column: 1,
-		To: exchange.Target{Inbox: exchange.NewInbox(1)},
+		Source: src, Options: operator.ReadOptions{Pool: pool, Rows: 10, Now: time.Now}, Failures: failures(pool, policy),
+		Stats: NewSplitStats(), Time: bounded(pool, 0), To: exchange.Target{Inbox: exchange.NewInbox(1)},
 	}
+}
+
+// bounded returns what makes event time of the column "at".
+func bounded(pool *batch.Pool, bound time.Duration) *Timestamps {
+	return &Timestamps{Column: 1, Mark: -1, Marks: watermark.BoundedOutOfOrderness(bound), Pool: pool}
 }
 
 // received returns all that waits in an inbox of one channel, as text.
@@ -101,14 +106,14 @@ func TestSplitSendsRowsTheirWatermarkAndItsEnd(t *testing.T) {
 		rows(pool, row{n: 8, at: most}),
 	)}
 	s := newSplit(pool, src, operator.PolicyDeadLetter)
-	s.Marks.Bound = 5 * time.Microsecond
+	s.Time = bounded(pool, 5*time.Microsecond)
 	if err := s.Run(t.Context(), t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	check(t, received(t, s.To.Inbox),
-		"rows 0 [1 2] at [50 40]", "watermark 45",
+		"rows 0 [1] at [50]", "watermark 45", "rows 0 [2] at [40]",
 		`rows 1 node|line 2|column "at", the event time, is null|n=4|`,
-		fmt.Sprintf("rows 0 [3 5] at [60 %d]", -most), "watermark 55",
+		"rows 0 [3] at [60]", "watermark 55", fmt.Sprintf("rows 0 [5] at [%d]", -most),
 		fmt.Sprintf(`rows 1 node|line 1|column "at", the event time, is %d us, more than 146,000 years from 1970|n=6|`, most+1),
 		fmt.Sprintf(`rows 1 node|line 2|column "at", the event time, is %d us, more than 146,000 years from 1970|n=7|`, -most-1),
 		fmt.Sprintf("rows 0 [8] at [%d]", most), fmt.Sprint("watermark ", most-5),
@@ -309,7 +314,7 @@ func TestSplitOfACancelledJobEndsWithTheCause(t *testing.T) {
 func TestSplitWithoutEventTimeSendsNoWatermark(t *testing.T) {
 	pool := &batch.Pool{}
 	s := newSplit(pool, &script{next: once(io.EOF, rows(pool, row{n: 1, null: true}))}, operator.PolicyFail)
-	s.Column = -1
+	s.Time = nil
 	if err := s.Run(t.Context(), t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,9 @@ type Task struct {
 	// Inputs is, for each channel of the inbox, the input of Head that its rows belong to; -1 for
 	// the split of a source, whose elements name the source's output.
 	Inputs []int
+	// Edges is, for each channel of the inbox, the number of the edge that it is of; nil of a source.
+	// Those that bring no watermark are told apart by it.
+	Edges []int
 	// Chain has the nodes in topological order; the first is the one that the inbox feeds.
 	Chain []*Node
 	// Latency is how long a sink may hold rows back.
@@ -114,6 +117,9 @@ func (t *Task) step(ctx context.Context, marks *watermark.Merger, ch int, e exch
 	case exchange.Idle:
 		mark, change = marks.Idle(ch)
 	}
+	if t.Edges != nil {
+		head.Stats.waits(t.waiting(marks))
+	}
 	switch change {
 	case watermark.Advanced:
 		return head.watermark(ctx, mark)
@@ -123,6 +129,25 @@ func (t *Task) step(ctx context.Context, marks *watermark.Merger, ch int, e exch
 		return head.idle(ctx)
 	}
 	return nil
+}
+
+// waiting returns the edges, a bit each, that have brought no watermark yet while others have.
+func (t *Task) waiting(marks *watermark.Merger) uint64 {
+	if marks.Current() != watermark.Min {
+		return 0
+	}
+	var without, with uint64
+	for ch, edge := range t.Edges {
+		if marks.Waiting(ch) {
+			without |= 1 << min(edge, 63)
+		} else {
+			with |= 1 << min(edge, 63)
+		}
+	}
+	if with &^= without; with == 0 {
+		return 0
+	}
+	return without
 }
 
 // glance is the longest that a task with an operator that acts by processing time waits without a

@@ -8,7 +8,6 @@ package watermark
 
 import (
 	"math"
-	"time"
 
 	"github.com/wasmill/wasmill/abi"
 )
@@ -22,32 +21,6 @@ const (
 // MaxEventTime bounds the event time of a row on both sides of 1970, so that adding a window's
 // size to it can't wrap: about 146,000 years.
 const MaxEventTime abi.EventTime = 1 << 62
-
-// BoundedOutOfOrderness is the watermark of one split whose rows come at most Bound earlier than
-// the latest one before them. The zero Bound makes it that of a split in order. Flink has it under
-// the same name.
-type BoundedOutOfOrderness struct {
-	Bound time.Duration
-	seen  bool
-	max   abi.EventTime
-}
-
-// Observe takes the event times of rows.
-func (w *BoundedOutOfOrderness) Observe(times []abi.EventTime) {
-	for _, t := range times {
-		if !w.seen || t > w.max {
-			w.max, w.seen = t, true
-		}
-	}
-}
-
-// Current returns the watermark, Min before the first row. It never decreases.
-func (w *BoundedOutOfOrderness) Current() abi.EventTime {
-	if !w.seen {
-		return Min
-	}
-	return w.max - abi.EventTime(w.Bound.Microseconds())
-}
 
 // Change is what a step of a Merger has changed for those who follow.
 type Change uint8
@@ -97,6 +70,10 @@ func (m *Merger) Idle(i int) (abi.EventTime, Change) {
 	m.inputs[i].idle = true
 	return m.merge()
 }
+
+// Waiting says whether an input, which is not idle, has had no watermark yet: while there is one, there
+// is none over all.
+func (m *Merger) Waiting(i int) bool { return m.inputs[i].mark == Min && !m.inputs[i].idle }
 
 // Current returns the watermark over all inputs.
 func (m *Merger) Current() abi.EventTime { return m.current }

@@ -6,22 +6,9 @@ package watermark
 import (
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/wasmill/wasmill/abi"
 )
-
-func TestWatermarkIsTheLatestRowLessTheBound(t *testing.T) {
-	w := BoundedOutOfOrderness{Bound: 5 * time.Second}
-	if got := w.Current(); got != Min {
-		t.Fatalf("before the first row it is %d", got)
-	}
-	w.Observe([]abi.EventTime{10_000_000, 30_000_000, 20_000_000})
-	w.Observe([]abi.EventTime{1})
-	if got := w.Current(); got != 25_000_000 {
-		t.Fatalf("it is %d, should be 25,000,000", got)
-	}
-}
 
 func TestMergerIsTheLeastOfItsLiveInputs(t *testing.T) {
 	m := NewMerger(3)
