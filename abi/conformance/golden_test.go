@@ -58,6 +58,22 @@ func goldens() []golden {
 			rows: []rows.Row{{true, int32(-1), int64(15), 0.908, int64(-1999), " ", int64(981_173_106_000_000), rows.Row{"JFK", "", "Zürich"}, nil}}},
 		{name: "accumulators", number: abi.SchemaAccumulator, fields: fields("accumulator", "struct<sum: float64, count: int64>"),
 			rows: []rows.Row{{rows.Row{6.5, int64(3)}}, {nil}, {rows.Row{0.0, int64(0)}}, {rows.Row{nil, int64(1)}}}},
+		{name: "state-request", number: abi.SchemaRequest + 1, fields: fields("name", "string", "at", "int64"),
+			rows: []rows.Row{{"a", int64(1)}, {nil, nil}, {"", int64(math.MinInt64)}, {"größer", nil}}, group: []uint32{0, 2, 1, 0}},
+		{name: "state-rows", number: abi.SchemaState + 1, fields: fields("name", "string", "at", "int64", "n", "int64"),
+			rows:  []rows.Row{{"a", int64(1), int64(10)}, {"a", int64(1), nil}, {nil, nil, int64(-1)}, {"b", int64(2), nil}},
+			kind:  []batch.RowKind{batch.Insert, batch.Delete, batch.Insert, batch.Insert},
+			group: []uint32{0, 0, 1, 65535}},
+		{name: "state-answer", number: abi.SchemaState, fields: fields("sum", "int64", "count", "int64"),
+			rows: []rows.Row{{int64(math.MaxInt64), int64(3)}, {nil, nil}, {nil, int64(0)}},
+			kind: []batch.RowKind{batch.Insert, batch.Delete, batch.Insert}},
+		{name: "timers-due", number: abi.SchemaEventTimer, fields: fields("time", "timestamp", "namespace", "bytes", "id", "int64"),
+			rows:  []rows.Row{{int64(-1 << 62), []byte{}, int64(7)}, {int64(0), []byte{0, 255}, int64(-7)}, {int64(978_307_200_000_000), []byte("again"), int64(8)}},
+			group: []uint32{0, 1, 2}},
+		{name: "timers-set", number: abi.SchemaProcessingTimer, fields: fields("time", "timestamp", "namespace", "bytes"),
+			rows:  []rows.Row{{int64(1_000_000), nil}, {int64(1_000_000), []byte{}}, {int64(2_000_000), []byte("n")}},
+			kind:  []batch.RowKind{batch.Insert, batch.Delete, batch.Insert},
+			group: []uint32{1, 0, 1}},
 	}
 }
 
@@ -195,20 +211,25 @@ func TestAGoldenInAnotherLayoutHoldsTheSameRows(t *testing.T) {
 	}
 }
 
-func TestGoldenDescriptionIsWhatTheHostReads(t *testing.T) {
-	want := Operators()
-	want.SDK = "golden 1.0 ü"
-	for i := range want.Operators {
-		want.Operators[i].Doc = "the operator " + want.Operators[i].Name
-	}
-	data := file(t, "describe-conformance.bin", relay.Module(want))
-	got, err := describe.Parse(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file(t, "describe-conformance.json", []byte(moduleText(got)))
-	if diff := cmp.Diff(moduleText(want), moduleText(got)); diff != "" {
-		t.Error(diff)
+func TestGoldenDescriptionsAreWhatTheHostReads(t *testing.T) {
+	for name, operators := range map[string][]describe.Operator{"conformance": Operators().Operators, "state": Processes()} {
+		want := &describe.Module{ABI: abi.Version, SDK: "golden 1.0 ü", Operators: operators}
+		for i := range want.Operators {
+			op := &want.Operators[i]
+			op.Doc = "the operator " + op.Name
+			for j := range op.States {
+				op.States[j].Doc = "the state " + op.States[j].Name
+			}
+		}
+		data := file(t, "describe-"+name+".bin", relay.Module(want))
+		got, err := describe.Parse(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file(t, "describe-"+name+".json", []byte(moduleText(got)))
+		if diff := cmp.Diff(moduleText(want), moduleText(got)); diff != "" {
+			t.Error(diff)
+		}
 	}
 }
 
@@ -229,10 +250,42 @@ func moduleText(m *describe.Module) string {
 		if len(op.Counters) > 0 {
 			fmt.Fprintf(&out, ",\n \"counters\": [%q]", strings.Join(op.Counters, `", "`))
 		}
+		if len(op.Key) > 0 {
+			fmt.Fprintf(&out, ",\n \"key\": %s", fieldsText(op.Key))
+		}
+		if len(op.States) > 0 {
+			fmt.Fprintf(&out, ",\n \"states\": [%s]", statesText(op.States))
+		}
 		out.WriteString("}")
 	}
 	out.WriteString("\n]\n}\n")
 	return out.String()
+}
+
+func statesText(states []describe.State) string {
+	var parts []string
+	for i := range states {
+		s := &states[i]
+		part := fmt.Sprintf("\n  {\"name\": %s, \"kind\": %q, \"doc\": %s", rows.Quote(s.Name), s.Kind, rows.Quote(s.Doc))
+		if len(s.Key) > 0 {
+			part += `, "key": ` + fieldsText(s.Key)
+		}
+		part += `, "fields": ` + fieldsText(s.Fields)
+		if len(s.Merge) > 0 {
+			part += `, "merge": ` + strings.ReplaceAll(fmt.Sprint(s.Merge), " ", ", ")
+		}
+		if s.Scope != describe.ScopeKey {
+			part += fmt.Sprintf(`, "scope": %d`, s.Scope)
+		}
+		if ttl := s.TTL; ttl.After > 0 {
+			part += fmt.Sprintf(`, "ttl": "%d", "renew": %d`, ttl.After.Microseconds(), ttl.Renew)
+			if ttl.EventTime {
+				part += `, "ttl_event_time": true`
+			}
+		}
+		parts = append(parts, part+"}")
+	}
+	return strings.Join(parts, ",")
 }
 
 func portsText(ports []describe.Port) string {
@@ -245,6 +298,9 @@ func portsText(ports []describe.Port) string {
 		}
 		if p.Time {
 			part += `, "time": true`
+		}
+		if p.Broadcast {
+			part += `, "broadcast": true`
 		}
 		parts = append(parts, part+"}")
 	}
