@@ -97,13 +97,6 @@ type Wasm struct {
 	Columns map[string]string `yaml:"columns"`
 }
 
-// Window is a tumbling window of event time.
-type Window struct {
-	Tumble   time.Duration `yaml:"tumble"` // its size
-	Offset   time.Duration `yaml:"offset"`
-	Lateness time.Duration `yaml:"lateness"`
-}
-
 // Aggregate is a column that a window produces: by a built-in call or by a module. A file may give
 // the call alone.
 type Aggregate struct {

@@ -100,7 +100,6 @@ func (w *Aligned) fireStored(ctx context.Context, e int64, parts []*slice, out o
 	if err := w.Flush(ctx); err != nil {
 		return err
 	}
-	w.running.reset()
 	of := w.span(e)
 	middle, _ := slices.BinarySearchFunc(parts, w.grid.middle(e), func(s *slice, n int64) int { return int(s.number - n) })
 	groups := w.keeper.store.Groups()

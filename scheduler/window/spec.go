@@ -20,6 +20,7 @@ package window
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wasmill/wasmill/abi"
@@ -66,6 +67,21 @@ const (
 	Retract                // as the old row, an update before, and the new one, an update after
 	Replace                // as the new row, an update after
 )
+
+var updatesNames = [...]string{Append: "append", Retract: "retract", Replace: "replace"}
+
+// String returns the name that a pipeline file has.
+func (u Updates) String() string { return updatesNames[u] }
+
+// UnmarshalText reads a name.
+func (u *Updates) UnmarshalText(text []byte) error {
+	i := slices.Index(updatesNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("expected append, retract or replace, not %.40q", text)
+	}
+	*u = Updates(i)
+	return nil
+}
 
 // Changelog says whether the results are a changelog.
 func (s *Spec) Changelog() bool { return s.Updates != Append }
