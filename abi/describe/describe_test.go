@@ -186,6 +186,7 @@ func FuzzParseDescription(f *testing.F) {
 	}
 	f.Add(golden)
 	f.Add(relay.Module(valid()))
+	f.Add(relay.Module(process()))
 	f.Add(laughs(1, 2, 8))
 	f.Add(laughs(3, 2, 2))
 	f.Fuzz(func(t *testing.T, data []byte) {
