@@ -50,11 +50,12 @@ is "+I", "-U", "+U" or "-D"), failures (rows that fail and are dropped: operator
 		},
 	}
 	cmd.Flags().BoolVar(&opts.update, "update", false, "write what came out into the files, in place of what they expect")
+	cmd.Flags().BoolVar(&opts.merges, "check-merge", false, "check with the rows of the tests that aggregates of modules merge as they should")
 	cmd.Flags().BoolVar(&opts.verbose, "verbose", false, "name each test")
 	return cmd
 }
 
-type testOptions struct{ update, verbose bool }
+type testOptions struct{ update, verbose, merges bool }
 
 func (a *app) testFiles(ctx context.Context, paths []string, opts testOptions) error {
 	engine, err := a.engine()
@@ -63,6 +64,9 @@ func (a *app) testFiles(ctx context.Context, paths []string, opts testOptions) e
 	}
 	defer engine.Close()
 	catalog := a.catalog(engine, a.stdout)
+	if opts.merges {
+		catalog.Modules = testrun.CheckMerges(catalog.Modules)
+	}
 	begin := time.Now()
 	var passed, failed int
 	for _, path := range paths {
