@@ -94,8 +94,11 @@ func (r *run) close(ctx context.Context) error {
 // processCase runs a case in each way.
 func (m *module) processCase(ctx context.Context, number int, c *processCase) error {
 	for _, w := range ways() {
-		if w.rows == 1 && c.large() {
+		switch {
+		case w.rows == 1 && c.large():
 			continue
+		case w.recycle && c.large():
+			w.rows = 1000 // an instance can cost milliseconds
 		}
 		if err := m.processWay(ctx, number, c, w); err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
