@@ -82,6 +82,12 @@ func (t *Table) Put(key []byte, hash uint64) (n uint32, fresh bool) {
 	return n, true
 }
 
+// Reset forgets all numbers, and keeps the memory.
+func (t *Table) Reset() {
+	clear(t.index)
+	t.entries, t.free, t.keys, t.garbage, t.live = t.entries[:0], t.free[:0], t.keys[:0], 0, 0
+}
+
 // find returns where a key stands in the index and its number, or where it would stand and None.
 func (t *Table) find(key []byte, hash uint64) (at int, n uint32) {
 	mask := len(t.index) - 1

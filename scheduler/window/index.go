@@ -85,6 +85,22 @@ func (k *keyColumns) encode(b *batch.Batch, row int) []byte {
 	return k.text
 }
 
+// first returns the same columns as the first ones of a batch.
+func (k *keyColumns) first() *keyColumns {
+	other := &keyColumns{types: k.types, number: k.number, seed: k.seed}
+	for i := range k.columns {
+		other.columns = append(other.columns, i)
+	}
+	return other
+}
+
+// reset forgets all keys.
+func (x *index) reset() {
+	clear(x.cells)
+	x.texts.Reset()
+	x.slots, x.values, x.null = x.slots[:0], x.values[:0], 0
+}
+
 // len returns how many keys there are.
 func (x *index) len() int { return len(x.slots) }
 
@@ -98,9 +114,8 @@ func (x *index) memory() int64 {
 }
 
 // assign appends the slot of the key of each of rows [from, to), which for a new key is one that
-// fresh returns.
-func (x *index) assign(b *batch.Batch, from, to int, slots []uint32, fresh func() uint32) []uint32 {
-	k := x.key
+// fresh returns. k says which columns of b are the key: those of the index, or alike.
+func (x *index) assign(k *keyColumns, b *batch.Batch, from, to int, slots []uint32, fresh func() uint32) []uint32 {
 	if len(k.columns) == 0 {
 		only := x.putText(nil, fresh)
 		for range to - from {

@@ -42,6 +42,7 @@ type Aligned struct {
 	mark     abi.EventTime
 
 	key     *keyColumns
+	partial *keyColumns // of the input Partial
 	groups  *accumulators
 	keeper  keeper
 	slices  []*slice
@@ -119,6 +120,7 @@ func New(ctx operator.Context, spec Spec) (*Aligned, error) {
 		pool: ctx.Pool, now: ctx.Now, late: ctx.Counters.Get("late"), mark: ctx.Watermark,
 		key: newKeyColumns(spec.Input, spec.Key),
 	}
+	w.partial = w.key.first()
 	if w.groups, err = newAccumulators(ctx, &spec, spec.EarlyRows > 0); err != nil {
 		return nil, err
 	}
@@ -166,12 +168,18 @@ func (w *Aligned) fill() uint32 {
 	return slot
 }
 
-// Process folds rows into their groups.
-func (w *Aligned) Process(ctx context.Context, _ int, b *batch.Batch, out operator.Output) error {
+// Process folds rows, or groups that a Local sent, into their groups.
+func (w *Aligned) Process(ctx context.Context, input int, b *batch.Batch, out operator.Output) error {
 	if b.Times == nil {
 		return fmt.Errorf("window: a batch of %d rows without event time", b.Rows())
 	}
-	if err := w.process(ctx, b, out); err != nil {
+	var err error
+	if input == Partial {
+		err = w.merge(ctx, b)
+	} else {
+		err = w.process(ctx, b, out)
+	}
+	if err != nil {
 		return err
 	}
 	w.schedule()
@@ -317,21 +325,22 @@ func (w *Aligned) numbered(n int64) (int, bool) {
 
 // fold adds the rows of b, cut into runs, to their groups.
 func (w *Aligned) fold(ctx context.Context, b *batch.Batch, out operator.Output) error {
-	if err := w.assign(ctx, b); err != nil {
+	if err := w.assign(ctx, w.key, b); err != nil {
 		return err
 	}
 	_, err := w.groups.add(ctx, b, w.slots, out)
 	return err
 }
 
-// assign finds or makes the group of each row of b, cut into runs: w.slots has its slot.
-func (w *Aligned) assign(ctx context.Context, b *batch.Batch) error {
+// assign finds or makes the group of each row of b, cut into runs: w.slots has its slot. key are the
+// columns of its key.
+func (w *Aligned) assign(ctx context.Context, key *keyColumns, b *batch.Batch) error {
 	w.slots = w.slots[:0]
 	for _, r := range w.runs {
 		s := r.slice
 		was := s.keys.len()
 		w.filling = s
-		w.slots = s.keys.assign(b, r.from, r.to, w.slots, w.newSlot)
+		w.slots = s.keys.assign(key, b, r.from, r.to, w.slots, w.newSlot)
 		s.dirty = true
 		s.changed = s.changed || w.spec.Early > 0
 		if s.partial {
