@@ -24,9 +24,9 @@ import (
 
 const schemaFile = "pipeline.schema.json"
 
-func compileSchema(t *testing.T) *jsonschema.Schema {
+func compileSchema(t *testing.T, file string) *jsonschema.Schema {
 	t.Helper()
-	s, err := jsonschema.NewCompiler().Compile(schemaFile)
+	s, err := jsonschema.NewCompiler().Compile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func asEditorsDo(t *testing.T, text string) any {
 }
 
 func TestSchemaAcceptsWhatLoadAccepts(t *testing.T) {
-	schema, accepted := compileSchema(t), 0
+	schema, tests, accepted := compileSchema(t, schemaFile), compileSchema(t, "suite.schema.json"), 0
 	check := func(where, text string) {
 		accepted++
 		if err := schema.Validate(asEditorsDo(t, text)); err != nil {
@@ -76,7 +76,11 @@ func TestSchemaAcceptsWhatLoadAccepts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		check(path, string(text))
+		if !strings.HasSuffix(path, ".test.yaml") {
+			check(path, string(text))
+		} else if err := tests.Validate(asEditorsDo(t, string(text))); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 	if accepted < 5 {
 		t.Errorf("only %d pipelines were there to accept", accepted)
@@ -93,7 +97,7 @@ operators:
 sinks: { k: { from: w, stdout: } }
 options: { parallelism: 2, latency: 5ms }
 `
-	schema := compileSchema(t)
+	schema := compileSchema(t, schemaFile)
 	if err := schema.Validate(asEditorsDo(t, good)); err != nil {
 		t.Fatal(err)
 	}
