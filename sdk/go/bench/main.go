@@ -14,6 +14,10 @@ func init() {
 		wasmill.Map("four_rows", "Four numbers of four numbers, by the row.", (*FourRows).Process),
 		wasmill.MapColumns("filter", "Forwards the rows whose s has a given value.", (*Filter).Process),
 		wasmill.Aggregate("count", "How many rows there are.", (*Count).Add, (*Count).Merge, (*Count).Result),
+		wasmill.Process("count_process", "How many rows of its key there were so far, by the column.",
+			wasmill.InputColumns("", (*CountProcess).Process)),
+		wasmill.Process("count_process_rows", "How many rows of its key there were so far, by the row.",
+			wasmill.Input("", (*CountProcessRows).Process)),
 	)
 }
 
