@@ -45,6 +45,7 @@ type draft struct {
 	where  place
 	make   func(*draft) // checks the part and completes the node
 	node   *Node
+	before []*Node // that the part needs besides its own, each after all that it reads
 	inputs []*link
 	// streams are the outputs. Where portsKnown is false there may be others.
 	streams    []*stream
@@ -127,7 +128,7 @@ func (c *checker) graph() (*Graph, Problems) {
 	}
 	g := &Graph{Name: c.pipeline.Name, Options: c.pipeline.Options}
 	for _, d := range c.drafts {
-		g.Nodes = append(g.Nodes, d.node)
+		g.Nodes = append(append(g.Nodes, d.before...), d.node)
 	}
 	return g, nil
 }

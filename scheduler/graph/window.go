@@ -69,7 +69,9 @@ func (c *checker) window(d *draft, o *Operator) {
 	d.node.about = c.windowAbout(o)
 	d.node.Stateful = true
 	d.node.New = func(ctx operator.Context) (operator.Operator, error) { return window.New(ctx, spec) }
-	c.windowOutputs(d, o, in, spec)
+	if c.windowOutputs(d, o, in, spec) && o.Window != nil {
+		c.twoPhase(d, o.Window, spec)
+	}
 }
 
 // windows checks what a window says of its windows and completes the spec with it.
