@@ -66,7 +66,7 @@ type Store interface {
 
 // Merge makes the new value of the i-th key of an Update. old is nil where there was none; it is
 // valid until Merge returns, and so must the result be until the next call. keep false removes the
-// key.
+// key. It must not use the store.
 type Merge func(i int, old []byte, found bool) (value []byte, keep bool)
 
 // Scanner is what Copy reads.

@@ -22,6 +22,7 @@ var (
 type Store struct {
 	view
 	groups state.Groups
+	batch  flat.Batch
 }
 
 // New returns an empty store for a range of key groups.
@@ -35,10 +36,9 @@ func (s *Store) Groups() state.Groups { return s.groups }
 // Get reads keys.
 func (s *Store) Get(keys, values *state.Strings) error {
 	values.Reset()
-	for i := range keys.Len() {
-		key := keys.At(i)
-		s.groups.Check(key)
-		if n := s.entries.Find(key, flat.Hash(key)); n != flat.None {
+	s.find(keys)
+	for _, n := range s.batch.Found {
+		if n != flat.None {
 			values.Append(s.entries.Value(n))
 		} else {
 			values.AppendAbsent()
@@ -47,13 +47,23 @@ func (s *Store) Get(keys, values *state.Strings) error {
 	return nil
 }
 
+// find finds the entries of keys.
+func (s *Store) find(keys *state.Strings) {
+	for i := range keys.Len() {
+		s.groups.Check(keys.At(i))
+	}
+	s.batch.Find(s.entries, keys)
+}
+
 // Update merges into keys.
 func (s *Store) Update(keys *state.Strings, merge state.Merge) error {
+	s.find(keys)
+	removed := false // then a number may be of another entry by now
 	for i := range keys.Len() {
-		key := keys.At(i)
-		s.groups.Check(key)
-		hash := flat.Hash(key)
-		n := s.entries.Find(key, hash)
+		key, hash, n := keys.At(i), s.batch.Hashes[i], s.batch.Found[i]
+		if n == flat.None || removed {
+			n = s.entries.Find(key, hash)
+		}
 		var old []byte
 		if n != flat.None {
 			old = s.entries.Value(n)
@@ -61,6 +71,7 @@ func (s *Store) Update(keys *state.Strings, merge state.Merge) error {
 		value, keep := merge(i, old, n != flat.None)
 		if !keep {
 			s.remove(n)
+			removed = true
 			continue
 		}
 		if err := state.CheckSize(key, value); err != nil {
@@ -117,7 +128,7 @@ func (s *Store) Snapshot() (state.Snapshot, error) {
 
 // Stats returns the store's figures.
 func (s *Store) Stats() state.Stats {
-	return state.Stats{MemoryBytes: s.entries.Bytes() + s.order.Bytes(), Entries: s.entries.Len()}
+	return state.Stats{MemoryBytes: s.entries.Bytes() + s.order.Bytes() + s.batch.Bytes(), Entries: s.entries.Len()}
 }
 
 // view is entries with an order over some states of them.

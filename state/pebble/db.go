@@ -115,6 +115,7 @@ func (db *DB) open(cacheBytes int64) error {
 		}
 		scratch := db.options(cache)
 		scratch.DisableWAL = true
+		scratch.FS = unsynced{db.fs}
 		scratch.EnsureDefaults()
 		db.tables = scratch.MakeWriterOptions(0, db.main.TableFormat())
 		db.scratch, err = pebble.Open(db.path(scratchDir), scratch)

@@ -4,6 +4,7 @@
 package pebble
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -16,6 +17,9 @@ var _ pebble.Logger = (*faults)(nil)
 //
 // Pebble goes on after an error in the background (a compaction that finds the disk full) and tries
 // again, while writes pile up. A job had better stop: its next write has the error.
+//
+// Not all can be caught. Where Pebble can't write its manifest, or can't begin a new log, it holds
+// locks that can't be left, and the process ends. State is as of the last Flush then.
 type faults struct {
 	background atomic.Pointer[error] // the first one
 	fatal      atomic.Bool           // a DB is not to be touched any more
@@ -44,7 +48,7 @@ func (f *faults) note(err error) { f.background.CompareAndSwap(nil, &err) }
 // catch calls Pebble to write, unless it has failed before, and returns a fatal fault as an error.
 func (f *faults) catch(call func() error) (err error) {
 	if f.fatal.Load() {
-		return fmt.Errorf("the store on disk has failed before")
+		return errors.New("the store on disk has failed before")
 	}
 	if err := f.background.Load(); err != nil {
 		return fmt.Errorf("in the background: %w", *err)

@@ -21,6 +21,7 @@ const batchSize = 1 << 20
 type writer struct {
 	db     *DB
 	into   *pebble.DB
+	fs     vfs.FS
 	tagged bool
 	sync   *pebble.WriteOptions
 	batch  *pebble.Batch   // nil where files are made
@@ -31,9 +32,9 @@ type writer struct {
 
 // newWriter returns a writer for about so many bytes, into main or into scratch.
 func (db *DB) newWriter(scratch bool, bytes int64) *writer {
-	w := &writer{db: db, into: db.main, sync: pebble.Sync}
+	w := &writer{db: db, into: db.main, fs: db.fs, sync: pebble.Sync}
 	if scratch {
-		w.into, w.tagged, w.sync = db.scratch, true, pebble.NoSync
+		w.into, w.fs, w.tagged, w.sync = db.scratch, unsynced{db.fs}, true, pebble.NoSync
 	}
 	if bytes <= batchSize {
 		w.batch = w.into.NewBatch()
@@ -76,7 +77,7 @@ func (w *writer) add(key, value []byte) error {
 
 func (w *writer) begin() error {
 	path := w.db.tablePath()
-	file, err := w.db.fs.Create(path, vfs.WriteCategoryUnspecified)
+	file, err := w.fs.Create(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}
@@ -114,7 +115,7 @@ func (w *writer) abort() error {
 	}
 	errs := []error{w.finish()}
 	for _, path := range w.paths {
-		errs = append(errs, w.db.fs.Remove(path))
+		errs = append(errs, w.fs.Remove(path))
 	}
 	return errors.Join(errs...)
 }

@@ -100,15 +100,6 @@ func (m *Map) SetFlags(n uint32, f Flag) { m.entries[n].flags |= f }
 // ClearFlags takes marks away.
 func (m *Map) ClearFlags(n uint32, f Flag) { m.entries[n].flags &^= f }
 
-// Probe returns the place in the index where the search for a hash begins. Its only use is to
-// load the place ahead of a Find.
-func (m *Map) Probe(hash uint32) uint64 {
-	if len(m.index) == 0 {
-		return 0
-	}
-	return m.index[int(hash)&(len(m.index)-1)]
-}
-
 // Find returns the entry of a key, None where there is none. hash is Hash(key).
 func (m *Map) Find(key []byte, hash uint32) uint32 {
 	if len(m.index) == 0 {
