@@ -180,6 +180,7 @@ func TestSchemaHasTheKeysOfThePipeline(t *testing.T) {
 	same("window", keys(schema.Defs["window"].object), reflect.TypeFor[Window]())
 	same("aggregate", keys(schema.Defs["aggregate"].OneOf[1].object), reflect.TypeFor[Aggregate]())
 	same("dedup", keys(schema.Defs["dedup"].object), reflect.TypeFor[Dedup]())
+	same("top", keys(schema.Defs["top"].object), reflect.TypeFor[Top]())
 	same("sort", keys(schema.Defs["sort"].object), reflect.TypeFor[Sort]())
 	same("sink", keys(schema.Defs["sink"].object), reflect.TypeFor[Sink]())
 	same("options", keys(schema.Defs["options"].object), reflect.TypeFor[Options]())

@@ -54,9 +54,6 @@ func (t *Top) removed(ctx context.Context, h *head, place int, out operator.Outp
 		return nil
 	}
 	if t.spec.Rank == "" {
-		if h.len() > n && bytes.Equal(h.at(place), h.at(n)) {
-			return nil
-		}
 		if err := t.send(ctx, h.at(place), 0, batch.Delete, out); err != nil || h.len() <= n {
 			return err
 		}
