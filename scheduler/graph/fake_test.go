@@ -170,6 +170,7 @@ func fakeCatalog() Catalog {
 				Name: "split", Kind: describe.Map, Inputs: []describe.Port{{Fields: fields("price: int64")}},
 				Outputs: []describe.Port{{Name: "small", Forward: true}, {Name: "big", Fields: fields("price: int64, size: string")}, {Name: "dead_letters", Fields: fields("x: bool")}},
 			}}},
+			"process.wasm": {Operators: processes()},
 			"many.wasm": {Operators: []describe.Operator{
 				euros(), {Name: "mean", Kind: describe.Aggregate, Inputs: []describe.Port{{Fields: fields("price: int64")}},
 					Outputs: []describe.Port{{Fields: fields("mean: float64, n: int64")}}, Accumulator: &fields("a: struct<s: int64, n: int64>")[0]},
@@ -182,6 +183,23 @@ func fakeCatalog() Catalog {
 				{Name: "baddefault", Kind: describe.Map, Inputs: []describe.Port{{}}, Outputs: []describe.Port{{Forward: true}}, Config: []abi.Field{withDefault("i: int64", "many")}},
 			}},
 		},
+	}
+}
+
+// processes are operators of kind process: with two keyed inputs and a broadcast one, with a key that the
+// pipeline says, and with one of its own.
+func processes() []describe.Operator {
+	id, out := fields("id: int64"), []describe.Port{{Fields: fields("id: int64, total: int64")}, {Name: "unpaid", Fields: fields("id: int64"), Time: true}}
+	forgets := describe.State{Name: "seen", Kind: describe.Value, Fields: id, TTL: describe.TTL{After: time.Hour, EventTime: true}}
+	return []describe.Operator{
+		{Name: "pay", Kind: describe.Process, Key: id, Outputs: out, States: []describe.State{forgets}, Inputs: []describe.Port{
+			{Name: "orders", Fields: fields("id: int64, amount: int64")}, {Name: "payments", Fields: id},
+			{Name: "rules", Fields: fields("name: string, limit: int64"), Broadcast: true},
+		}},
+		{Name: "match", Kind: describe.Process, Outputs: out, Inputs: []describe.Port{{Name: "left", Fields: id}, {Name: "right", Fields: id}}},
+		{Name: "count", Kind: describe.Process, Inputs: []describe.Port{{Fields: id}},
+			Outputs: []describe.Port{{Fields: fields("n: int64"), Forward: true}}, Config: []abi.Field{withDefault("step: int64", "1")}},
+		{Name: "count_by_id", Kind: describe.Process, Key: id, Inputs: []describe.Port{{Fields: id}}, Outputs: []describe.Port{{Fields: fields("n: int64"), Forward: true}}},
 	}
 }
 

@@ -67,8 +67,10 @@ func (c *checker) guest(w *Wasm, where place, kind describe.Kind) *guest {
 		c.report(at, "use it in a window: aggregate: {NAME: {wasm: PATH, operator: "+g.op.Name+"}}", "operator %q is an aggregate, not a map", g.op.Name)
 	case g.op.Kind == describe.Map:
 		c.report(at, "make it an operator of the pipeline, before the window", "operator %q is a map, not an aggregate", g.op.Name)
+	case g.op.Kind == describe.Process:
+		c.report(at, "make it an operator of the pipeline, before the window", "operator %q is a process, not an aggregate", g.op.Name)
 	default:
-		c.report(at, "it runs map and aggregate", "operator %q is of kind %s, which this version does not run", g.op.Name, g.op.Kind)
+		c.report(at, "it runs map, process and aggregate", "operator %q is of kind %s, which this version does not run", g.op.Name, g.op.Kind)
 	}
 	return nil
 }
@@ -92,8 +94,12 @@ func (c *checker) load(path string) (operator.Module, error) {
 // columns finds the columns that a guest reads, nil where there is a problem or the stream is not
 // known.
 func (c *checker) columns(g *guest, w *Wasm, where, from place, in *stream) []int {
-	input := &g.op.Inputs[0]
-	for _, name := range slices.Sorted(maps.Keys(w.Columns)) {
+	return c.portColumns(g, &g.op.Inputs[0], w.Columns, where, from, in)
+}
+
+// portColumns is columns of an input. renamed has the stream's names of those that are called otherwise there.
+func (c *checker) portColumns(g *guest, input *describe.Port, renamed map[string]string, where, from place, in *stream) []int {
+	for _, name := range slices.Sorted(maps.Keys(renamed)) {
 		if input.Schema().Index(name) < 0 {
 			c.unknown(where.under("columns", name), input.Schema().Names(),
 				"operator %q reads no column %q", g.op.Name, clip(name))
@@ -109,7 +115,7 @@ func (c *checker) columns(g *guest, w *Wasm, where, from place, in *stream) []in
 	for i := range input.Fields {
 		f := &input.Fields[i]
 		name, at := f.Name, where.under("columns", f.Name)
-		if mapped, given := w.Columns[f.Name]; given {
+		if mapped, given := renamed[f.Name]; given {
 			name = mapped
 		}
 		col := in.schema.Index(name)
