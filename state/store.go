@@ -6,7 +6,7 @@
 // It owns the contract of a store and the layout of its keys (FORMAT.md). It promises that a range
 // of key groups, one state of a group, one key of a state and one namespace of a key are each a
 // range of the store, so that rescaling, clearing and iterating are range operations. It leaves to
-// others where bytes lie (state/memory), timers (state/timer), what a key or a value means
+// others where bytes lie (state/memory), timers (state/timer), kinds of state (state/kind), what a key or a value means
 // (abi/batch encodes them), and when to flush: the task that drives a store does so at a barrier.
 //
 // Work goes in batches: a task reads the state of all rows of a batch in one call, so that what is
