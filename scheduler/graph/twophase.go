@@ -34,24 +34,15 @@ func (c *checker) twoPhase(d *draft, w *Window, spec window.Spec) {
 		c.report(d.where.under("window"), "", "%v", err)
 		return
 	}
-	var inputs []Edge
+	var key []int // its columns come first
+	for i := range spec.Key {
+		key = append(key, i)
+	}
 	for i, in := range d.node.Inputs {
 		local := c.firstPhase(d, in, i, spec, partials)
-		inputs = append(inputs,
-			Edge{From: local, Port: window.Rows, Side: window.Rows, Partition: Hash, Key: in.Key},
-			Edge{From: local, Port: window.Partial, Side: window.Partial, Partition: Hash, Key: columns(len(in.Key))})
 		d.before = append(d.before, local)
+		d.node.Inputs[i] = Edge{From: local, Side: window.InputPartials, Partition: Hash, Key: key}
 	}
-	d.node.Inputs = inputs
-}
-
-// columns returns the numbers of the first n columns.
-func columns(n int) []int {
-	var numbers []int
-	for i := range n {
-		numbers = append(numbers, i)
-	}
-	return numbers
 }
 
 // firstPhase returns the node of the first phase of a window's input.
@@ -63,7 +54,7 @@ func (c *checker) firstPhase(d *draft, in Edge, number int, spec window.Spec, pa
 	return &Node{
 		Name: name, Line: d.node.Line, Parallelism: in.From.Parallelism, DeadLetters: -1,
 		Inputs:  []Edge{{From: in.From, Port: in.Port, Partition: Forward}},
-		Outputs: []Port{{Schema: spec.Input}, {Name: "partial", Schema: partials}},
+		Outputs: []Port{{Schema: partials}},
 		New:     func(ctx operator.Context) (operator.Operator, error) { return window.NewLocal(ctx, spec) },
 		about:   "first phase of " + d.name,
 	}

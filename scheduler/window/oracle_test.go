@@ -467,9 +467,9 @@ func (p *phased) Watermark(ctx context.Context, t abi.EventTime, out operator.Ou
 	return p.Aligned.Watermark(ctx, t, out)
 }
 
-func (p *phased) Emit(ctx context.Context, port int, b *batch.Batch) error {
+func (p *phased) Emit(ctx context.Context, _ int, b *batch.Batch) error {
 	defer b.Release()
-	return p.Aligned.Process(ctx, port, b, p.out)
+	return p.Aligned.Process(ctx, InputPartials, b, p.out)
 }
 
 func (p *phased) Fail(_ context.Context, _ *batch.Batch, _ int, reason error) error { return reason }

@@ -42,7 +42,7 @@ type Aligned struct {
 	mark     abi.EventTime
 
 	key     *keyColumns
-	partial *keyColumns // of the input Partial
+	partial *keyColumns // of InputPartials
 	groups  *accumulators
 	keeper  keeper
 	slices  []*slice
@@ -174,8 +174,8 @@ func (w *Aligned) Process(ctx context.Context, input int, b *batch.Batch, out op
 		return fmt.Errorf("window: a batch of %d rows without event time", b.Rows())
 	}
 	var err error
-	if input == Partial {
-		err = w.merge(ctx, b)
+	if input == InputPartials {
+		err = w.merge(ctx, b, out)
 	} else {
 		err = w.process(ctx, b, out)
 	}
