@@ -12,6 +12,7 @@ import (
 
 	wasmill "github.com/wasmill/wasmill/sdk/go"
 	"github.com/wasmill/wasmill/sdk/go/internal/guest"
+	"github.com/wasmill/wasmill/sdk/go/internal/host"
 	"github.com/wasmill/wasmill/sdk/go/internal/wire"
 )
 
@@ -32,7 +33,7 @@ type FailedTimer struct {
 // wait for AdvanceWatermark and AdvanceClock.
 //
 // State is kept from call to call, by key: by the operator's key fields, or where it has none, by
-// Operator.Key. Each call goes to a fresh instance, as a host may have it.
+// Operator.Key.
 func Process[In any](o *Operator, input string, rows ...In) *Result {
 	o.t.Helper()
 	port := slices.IndexFunc(o.describe.Inputs, func(p wire.Port) bool { return p.Name == input })
@@ -91,9 +92,9 @@ func (o *Operator) run(r *Result, from, to int, prepare func(from, to int) func(
 	if from >= to {
 		return
 	}
-	instance, err := o.operator.Open(slices.Clone(o.config))
-	if err != nil {
-		o.t.Fatalf("wasmilltest: operator %s refuses to open again: %v", o.describe.Name, err)
+	instance := o.instance
+	if !o.Reuse {
+		instance = o.fresh()
 	}
 	restore := o.store.snapshot()
 	process := prepare(from, to)
@@ -107,6 +108,17 @@ func (o *Operator) run(r *Result, from, to int, prepare func(from, to int) func(
 		return
 	}
 	r.add(part, from, to)
+}
+
+// fresh returns a fresh instance.
+func (o *Operator) fresh() (instance guest.Instance) {
+	o.t.Helper()
+	var err error
+	host.With(o.recorder(o.result()), func() { instance, err = o.operator.Open(slices.Clone(o.config)) })
+	if err != nil {
+		o.t.Fatalf("wasmilltest: operator %s refuses to open again: %v", o.describe.Name, err)
+	}
+	return instance
 }
 
 // keysOf returns the key of each row of a batch.

@@ -39,6 +39,9 @@ type Operator struct {
 	// Key names the columns by which Process keys rows of an operator that declares no key, as a
 	// pipeline does. Without it all rows have one key.
 	Key []string
+	// Reuse gives all calls of Process, and those of timers, to one instance, as a host does that
+	// has no reason to do otherwise. Without it each call goes to a fresh one.
+	Reuse bool
 
 	t        testing.TB
 	describe *wire.Operator
