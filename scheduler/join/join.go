@@ -21,7 +21,7 @@
 // versions of one key and time the last to come counts. The left row waits until the watermark has
 // passed its time, and keeps it. A left row before the watermark is late. A right row before the
 // watermark counts from now on, unless there is a later version that the watermark has reached:
-// then it is late.
+// then it is late. A deletion is forgotten when the watermark has passed it.
 //
 // A regular join joins all rows, or those that were written within the last TTL of processing time.
 // Both inputs may be changelogs, and the output is one unless the join is inner or semi and neither

@@ -477,7 +477,7 @@ func TestInterleavingOfTheInputsDoesNotMatter(t *testing.T) {
 		}
 		return []Spec{w, i}
 	}
-	for seed := range seeds(24) {
+	for seed := range seeds(16) {
 		g := newGenerator(seed)
 		sides := [2][]operatortest.Event{}
 		for input := range sides {
