@@ -69,7 +69,8 @@ func TestRunAsJSON(t *testing.T) {
 		t.Errorf("exit code %d, stdout %q, stderr %q", r.code, r.stdout, r.stderr)
 	}
 	wantShape(t, r.stderr, "{elapsed_ns:number failed:number late:number"+
-		" nodes:[{failed:number name:string rows_in:number rows_out:{:number}}] ok:bool rows_out:number rows_read:number watermark:null}")
+		" nodes:[{failed:number lag_ns:null name:string rows_in:number rows_out:{:number}"+
+		" splits:[{ended:bool lag_ns:null name:string rows:number watermark:number}] watermark:null}] ok:bool rows_out:number rows_read:number watermark:null}")
 	var got ran
 	if err := json.Unmarshal([]byte(r.stderr), &got); err != nil {
 		t.Fatal(err)
@@ -84,7 +85,8 @@ func TestRunAsJSONSaysWhatWasWrong(t *testing.T) {
 	folder(t, map[string]string{"in.json": "{\"n\":1}\n\n{\"n\":true}\n", "p.yaml": copying("in.json", "")})
 	r := wasmill(t, "run", "--json", "p.yaml")
 	wantShape(t, r.stderr, "{elapsed_ns:number error:string failed:number late:number"+
-		" nodes:[{failed:number name:string rows_in:number rows_out:{:number}}] ok:bool rows_out:number rows_read:number watermark:null}")
+		" nodes:[{failed:number lag_ns:null name:string rows_in:number rows_out:{:number}"+
+		" splits:[{lag_ns:null name:string rows:number watermark:null}] watermark:null}] ok:bool rows_out:number rows_read:number watermark:null}")
 	var got ran
 	if err := json.Unmarshal([]byte(r.stderr), &got); err != nil {
 		t.Fatal(err)

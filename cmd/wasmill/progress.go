@@ -114,11 +114,62 @@ func progressParts(last, now job.Progress) []string {
 	if now.Watermark != nil {
 		parts = append(parts, "watermark "+time.UnixMicro(int64(*now.Watermark)).UTC().Format("2006-01-02 15:04:05"))
 	}
+	parts = append(parts, timeParts(now.Nodes)...)
 	parts = append(parts, count(now.Late)+" late")
 	if now.Failed > 0 {
 		parts = append(parts, count(now.Failed)+" failed")
 	}
 	return parts
+}
+
+// timeParts say how far event time is behind, and what holds it up.
+func timeParts(nodes []job.NodeProgress) []string {
+	var parts []string
+	var lag time.Duration
+	splits, idle, paused := 0, 0, 0
+	for _, n := range nodes {
+		for _, s := range n.Splits {
+			splits++
+			if s.Lag != nil && !s.Ended && s.IdleSince == nil {
+				lag = max(lag, *s.Lag)
+			}
+			if s.IdleSince != nil {
+				idle++
+			}
+			if s.Paused {
+				paused++
+			}
+		}
+	}
+	if lag > 0 {
+		parts = append(parts, "lag "+roughly(lag))
+	}
+	for _, n := range nodes {
+		for _, input := range n.WaitingFor {
+			parts = append(parts, n.Name+" is waiting for input "+input+": no watermark yet")
+		}
+	}
+	if idle > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d splits idle", idle, splits))
+	}
+	if paused > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d splits ahead", paused, splits))
+	}
+	return parts
+}
+
+// roughly writes a duration in its largest unit.
+func roughly(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d >= 2*day:
+		return fmt.Sprintf("%dd", d/day)
+	case d >= 2*time.Hour:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	case d >= 2*time.Minute:
+		return fmt.Sprintf("%dm", d/time.Minute)
+	}
+	return fmt.Sprintf("%.1fs", d.Seconds())
 }
 
 // fit joins those of the parts, which are ASCII, that fit one after the other into width columns: a

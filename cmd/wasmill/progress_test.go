@@ -93,6 +93,23 @@ func TestTheLineSaysHowFarAJobIs(t *testing.T) {
 	}
 }
 
+func TestTheLineSaysWhatHoldsEventTimeUp(t *testing.T) {
+	lag, more, since := 90*time.Second, 50*time.Hour, time.Now()
+	p := job.Progress{Nodes: []job.NodeProgress{
+		{Name: "in", Splits: []job.SplitProgress{{Lag: &lag}, {Lag: &more, IdleSince: &since}, {Lag: &more, Ended: true}, {Paused: true}}},
+		{Name: "joined", WaitingFor: []string{"quiet.late"}},
+	}}
+	want := "0 rows   0 rows/s   lag 90.0s   joined is waiting for input quiet.late: no watermark yet   1 of 4 splits idle   1 of 4 splits ahead   0 late"
+	if line := fit(progressParts(job.Progress{}, p), 200); line != want {
+		t.Errorf("got  %s\nwant %s", line, want)
+	}
+	for d, want := range map[time.Duration]string{time.Millisecond: "0.0s", 3 * time.Minute: "3m", 47 * time.Hour: "47h", 49 * time.Hour: "2d"} {
+		if got := roughly(d); got != want {
+			t.Errorf("%v is shown as %s, want %s", d, got, want)
+		}
+	}
+}
+
 func TestTheSummarySaysWhatAJobDid(t *testing.T) {
 	p := job.Progress{RowsRead: 10_000, RowsOut: 20, Elapsed: 2 * time.Second}
 	if got, want := summary(p), "10,000 rows read, 20 written in 2s (5,000 rows/s)"; got != want {

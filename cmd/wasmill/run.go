@@ -68,7 +68,7 @@ func (a *app) run(ctx context.Context, path string, asJSON bool) error {
 }
 
 // runJob runs a job and returns what it did, nil where it did not get as far as starting.
-func (a *app) runJob(ctx context.Context, path string, live bool) (*job.Progress, error) {
+func (a *app) runJob(ctx context.Context, path string, live bool) (_ *job.Progress, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	screen := &screen{err: a.stderr, live: live, width: a.stderrWidth}
@@ -93,7 +93,16 @@ func (a *app) runJob(ctx context.Context, path string, live bool) (*job.Progress
 	if err != nil {
 		return nil, err
 	}
-	j, err := job.New(ctx, g, job.Options{Rows: rows, Log: logger(stderr)})
+	opts := job.Options{Rows: rows, Log: logger(stderr)}
+	disk, err := openState(g)
+	if err != nil {
+		return nil, err
+	}
+	if disk != nil {
+		opts.State = disk.store
+		defer func() { err = errors.Join(err, disk.close()) }()
+	}
+	j, err := job.New(ctx, g, opts)
 	if err != nil {
 		return nil, err
 	}

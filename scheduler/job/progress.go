@@ -47,7 +47,7 @@ type SplitProgress struct {
 	Name      string         `json:"name"`
 	Rows      int64          `json:"rows"` // read
 	Watermark *abi.EventTime `json:"watermark"`
-	Lag       *time.Duration `json:"lag_ns"`               // as of a node
+	Lag       *time.Duration `json:"lag_ns"`               // as of a node; nil at its end
 	IdleSince *time.Time     `json:"idle_since,omitempty"` // where it is idle
 	Paused    bool           `json:"paused,omitempty"`     // it is ahead of the others of its group, and waits
 	Ended     bool           `json:"ended,omitempty"`
@@ -120,7 +120,9 @@ func (j *Job) node(n nodeStats, now time.Time) (NodeProgress, abi.EventTime) {
 
 func splitProgress(s *splitTask, now time.Time) SplitProgress {
 	p := SplitProgress{Name: s.Split.Split.Name, Rows: s.Stats.Rows(), Paused: s.Stats.Paused(), Ended: s.Stats.Ended()}
-	p.Watermark, p.Lag = shown(s.Stats.Watermark(), now)
+	if p.Watermark, p.Lag = shown(s.Stats.Watermark(), now); p.Ended {
+		p.Lag = nil
+	}
 	if since := s.Stats.Idle(); !since.IsZero() && !p.Ended {
 		p.IdleSince = &since
 	}
