@@ -34,14 +34,10 @@ func (c *checker) twoPhase(d *draft, w *Window, spec window.Spec) {
 		c.report(d.where.under("window"), "", "%v", err)
 		return
 	}
-	var key []int // its columns come first
-	for i := range spec.Key {
-		key = append(key, i)
-	}
 	for i, in := range d.node.Inputs {
 		local := c.firstPhase(d, in, i, spec, partials)
 		d.before = append(d.before, local)
-		d.node.Inputs[i] = Edge{From: local, Side: window.InputPartials, Partition: Hash, Key: key}
+		d.node.Inputs[i] = Edge{From: local, Side: window.InputPartials, Partition: Hash, Key: spec.Key}
 	}
 }
 

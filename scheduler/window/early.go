@@ -16,7 +16,7 @@ import (
 // has fired, or the last of so many. Rows are folded together as long as no group has a result
 // due, so that results do not depend on how rows come in batches.
 func (w *Aligned) foldAtOnce(ctx context.Context, b *batch.Batch, out operator.Output) error {
-	if err := w.assign(ctx, w.key, b); err != nil {
+	if err := w.assign(ctx, b); err != nil {
 		return err
 	}
 	slots := append([]uint32(nil), w.slots...)

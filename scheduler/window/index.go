@@ -85,15 +85,6 @@ func (k *keyColumns) encode(b *batch.Batch, row int) []byte {
 	return k.text
 }
 
-// first returns the same columns as the first ones of a batch.
-func (k *keyColumns) first() *keyColumns {
-	other := &keyColumns{types: k.types, number: k.number, seed: k.seed}
-	for i := range k.columns {
-		other.columns = append(other.columns, i)
-	}
-	return other
-}
-
 // reset forgets all keys.
 func (x *index) reset() {
 	clear(x.cells)
@@ -114,8 +105,9 @@ func (x *index) memory() int64 {
 }
 
 // assign appends the slot of the key of each of rows [from, to), which for a new key is one that
-// fresh returns. k says which columns of b are the key: those of the index, or alike.
-func (x *index) assign(k *keyColumns, b *batch.Batch, from, to int, slots []uint32, fresh func() uint32) []uint32 {
+// fresh returns.
+func (x *index) assign(b *batch.Batch, from, to int, slots []uint32, fresh func() uint32) []uint32 {
+	k := x.key
 	if len(k.columns) == 0 {
 		only := x.putText(nil, fresh)
 		for range to - from {
@@ -259,26 +251,26 @@ func (x *index) appendKey(dst []byte, place int) []byte {
 	return binary.LittleEndian.AppendUint64(append(dst, 1), uint64(x.values[place]))
 }
 
-// appendValue appends the key of a place to columns of a batch, the first of which are the key's.
-func (x *index) appendValue(to *batch.Builder, place int) error {
+// appendValue appends the key of a place to columns of a batch.
+func (x *index) appendValue(to *batch.Builder, columns []int, place int) error {
 	switch {
 	case !x.key.number:
-		return appendKeyValues(to, len(x.key.columns), x.texts.Key(uint32(place)))
+		return appendKeyValues(to, columns, x.texts.Key(uint32(place)))
 	case int(x.null) == place+1:
-		to.Column(0).AppendNull()
+		to.Column(columns[0]).AppendNull()
 	case x.key.types[0] == abi.Int32:
-		to.Column(0).AppendInt32(int32(x.values[place]))
+		to.Column(columns[0]).AppendInt32(int32(x.values[place]))
 	default:
-		to.Column(0).AppendInt64(x.values[place])
+		to.Column(columns[0]).AppendInt64(x.values[place])
 	}
 	return nil
 }
 
-// appendKeyValues appends an encoded key to the first columns of a batch.
-func appendKeyValues(to *batch.Builder, columns int, key []byte) error {
+// appendKeyValues appends an encoded key to columns of a batch.
+func appendKeyValues(to *batch.Builder, columns []int, key []byte) error {
 	var err error
-	for i := range columns {
-		if key, err = to.Column(i).AppendValue(key); err != nil {
+	for _, column := range columns {
+		if key, err = to.Column(column).AppendValue(key); err != nil {
 			return err
 		}
 	}

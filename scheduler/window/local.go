@@ -5,7 +5,6 @@ package window
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -23,23 +22,21 @@ const (
 	InputPartials = 1
 )
 
-// Partials returns the schema of what a Local of the spec sends: the key, then the accumulators of a
-// group, or null and in the last column a row as it came.
+// Partials returns the schema of what a Local of the spec sends: the columns of the input, then those
+// of accumulators, then whether the row is a group. Of a group those columns are null that are
+// not its key, of a row as it came the accumulators.
 func (s *Spec) Partials(ctx operator.Context) (*abi.Schema, error) {
 	a, err := newAccumulators(ctx, s, false)
 	if err != nil {
 		return nil, err
 	}
-	out := &abi.Schema{}
-	for _, col := range s.Key {
-		out.Fields = append(out.Fields, s.Input.Fields[col])
+	out := &abi.Schema{Fields: slices.Clone(s.Input.Fields)}
+	for _, f := range append(a.schema.Fields, abi.Field{Name: "group", Type: abi.Bool}) {
+		for out.Index(f.Name) >= 0 {
+			f.Name += "_"
+		}
+		out.Fields = append(out.Fields, f)
 	}
-	out.Fields = append(out.Fields, a.schema.Fields...)
-	row := "row"
-	for out.Index(row) >= 0 {
-		row += "_"
-	}
-	out.Fields = append(out.Fields, abi.Field{Name: row, Type: abi.Bytes})
 	return out, nil
 }
 
@@ -71,24 +68,26 @@ func (s *Spec) OnePhase() string {
 //
 // Rows whose windows may have fired pass as they are, since they may be late, or make a result at
 // once. That is known: the watermark of an Aligned is never ahead of those of its inputs that are
-// not idle. Rows and groups go one way, so that no watermark passes either. Where few rows share a
-// group, each is a group, and none is looked for.
+// not idle. Rows and groups go one way, so that no watermark overtakes either. Where few rows share
+// a group, all pass.
 type Local struct {
 	grid   grid
-	input  *abi.Schema
 	key    *keyColumns
 	groups *accumulators
 	out    *batch.Builder
 	pool   *batch.Pool
 	mark   abi.EventTime
-	single int // batches whose rows are a group each, before the next one is looked at
+	skip   int // batches to pass before the next one is looked at
 
-	slices []*localSlice
-	spare  []*localSlice
-	slots  []uint32
-	fresh  []uint32 // rows that are aggregated
-	pass   []uint32
-	row    []byte
+	slices  []*localSlice
+	spare   []*localSlice
+	slots   []uint32
+	fresh   []uint32 // rows that are aggregated
+	pass    []uint32
+	nothing *batch.Batch // the columns after the input's, of rows that pass; nil before there are any
+	tail    *batch.Builder
+	parts   []batch.Part
+	others  []int // columns that are not the key's
 }
 
 type localSlice struct {
@@ -97,8 +96,11 @@ type localSlice struct {
 	keys       index
 }
 
-// singles is for how many batches rows are a group each, after one in which few shared one.
-const singles = 31
+// Of a group worth their while there are so many rows; after a batch with fewer so many pass.
+const (
+	worthwhile = 4
+	skipped    = 31
+)
 
 // NewLocal returns the first phase of a spec that Output accepted and OnePhase says nothing against.
 func NewLocal(ctx operator.Context, spec Spec) (*Local, error) {
@@ -107,8 +109,14 @@ func NewLocal(ctx operator.Context, spec Spec) (*Local, error) {
 		return nil, err
 	}
 	l := &Local{
-		grid: newGrid(&spec), input: spec.Input, key: newKeyColumns(spec.Input, spec.Key), out: ctx.Pool.NewBuilder(schema),
+		grid: newGrid(&spec), key: newKeyColumns(spec.Input, spec.Key), out: ctx.Pool.NewBuilder(schema),
+		tail: ctx.Pool.NewBuilder(&abi.Schema{Fields: schema.Fields[len(spec.Input.Fields):]}),
 		pool: ctx.Pool, mark: watermark.Min,
+	}
+	for i := range spec.Input.Fields {
+		if !slices.Contains(spec.Key, i) {
+			l.others = append(l.others, i)
+		}
 	}
 	l.groups, err = newAccumulators(ctx, &spec, false)
 	return l, err
@@ -118,7 +126,13 @@ func NewLocal(ctx operator.Context, spec Spec) (*Local, error) {
 func (l *Local) Open(ctx context.Context) error { return l.groups.open(ctx) }
 
 // Close closes the aggregates.
-func (l *Local) Close(ctx context.Context) error { return l.groups.close(ctx) }
+func (l *Local) Close(ctx context.Context) error {
+	if l.nothing != nil {
+		l.nothing.Release()
+		l.nothing = nil
+	}
+	return l.groups.close(ctx)
+}
 
 // Watermark notes which windows may have fired.
 func (l *Local) Watermark(_ context.Context, t abi.EventTime, _ operator.Output) error {
@@ -131,33 +145,47 @@ func (l *Local) Process(ctx context.Context, _ int, b *batch.Batch, out operator
 	if b.Times == nil {
 		return fmt.Errorf("window: a batch of %d rows without event time", b.Rows())
 	}
+	if l.skip > 0 {
+		l.skip--
+		return l.send(ctx, b, out)
+	}
 	l.split(b.Times)
-	if err := l.aggregate(ctx, b, out); err != nil {
-		return err
+	if len(l.pass) == 0 {
+		return l.aggregate(ctx, b, out)
 	}
-	for _, row := range l.pass {
-		for i, col := range l.key.columns {
-			l.out.Column(i).AppendRow(&b.Columns[col], int(row))
+	if len(l.fresh) > 0 {
+		part := l.pool.Take(b, l.fresh)
+		defer part.Release()
+		if err := l.aggregate(ctx, part, out); err != nil {
+			return err
 		}
-		l.row = appendRow(l.row[:0], b, int(row))
-		l.out.Column(len(l.out.Schema().Fields) - 1).AppendBytes(l.row)
-		l.out.AppendTime(b.Times[row])
-		l.out.EndRow()
 	}
-	return out.Emit(ctx, PortResults, l.out.Finish())
+	part := l.pool.Take(b, l.pass)
+	defer part.Release()
+	return l.send(ctx, part, out)
 }
 
-// appendRow appends a row: its position, 0 where it has none, and its columns.
-func appendRow(dst []byte, b *batch.Batch, row int) []byte {
-	var at batch.Position
-	if b.Positions != nil {
-		at = b.Positions[row]
+// send sends rows as they came.
+func (l *Local) send(ctx context.Context, b *batch.Batch, out operator.Output) error {
+	columns := len(b.Columns)
+	if l.nothing == nil || l.nothing.Rows() != b.Rows() {
+		if l.nothing != nil {
+			l.nothing.Release()
+		}
+		for range b.Rows() {
+			l.tail.Column(len(l.groups.members)).AppendBool(false)
+			l.tail.EndRow()
+		}
+		l.nothing = l.tail.Finish()
 	}
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(at))
-	for i := range b.Columns {
-		dst = batch.AppendValue(dst, &b.Columns[i], row)
+	l.parts = l.parts[:0]
+	for i := range columns {
+		l.parts = append(l.parts, batch.Part{From: b, Column: i})
 	}
-	return dst
+	for i := range l.nothing.Columns {
+		l.parts = append(l.parts, batch.Part{From: l.nothing, Column: i})
+	}
+	return out.Emit(ctx, PortResults, l.pool.Compose(l.out.Schema(), b, l.parts))
 }
 
 // split says which rows pass and which are aggregated.
@@ -179,76 +207,30 @@ func (l *Local) split(times []abi.EventTime) {
 	}
 }
 
-// aggregate appends the groups of l.fresh to the batch that is sent.
+// aggregate sends the groups of rows.
 func (l *Local) aggregate(ctx context.Context, b *batch.Batch, out operator.Output) error {
-	if len(l.fresh) == 0 {
-		return nil
-	}
-	part := b.Retain()
-	defer func() { part.Release() }()
-	if len(l.fresh) < b.Rows() {
-		part.Release()
-		part = l.pool.Take(b, l.fresh)
-	}
-	if l.single > 0 {
-		l.single--
-		return l.each(ctx, part, out)
-	}
 	l.slots = l.slots[:0]
-	for row := 0; row < part.Rows(); {
-		s := l.slice(part.Times[row])
+	for row := 0; row < b.Rows(); {
+		s := l.slice(b.Times[row])
 		from := row
-		for row++; row < part.Rows() && part.Times[row] >= s.start && part.Times[row] < s.end; row++ {
+		for row++; row < b.Rows() && b.Times[row] >= s.start && b.Times[row] < s.end; row++ {
 		}
-		l.slots = s.keys.assign(l.key, part, from, row, l.slots, l.groups.slot)
+		l.slots = s.keys.assign(b, from, row, l.slots, l.groups.slot)
 	}
-	if _, err := l.groups.add(ctx, part, l.slots, out); err != nil {
+	if _, err := l.groups.add(ctx, b, l.slots, out); err != nil {
 		return err
 	}
-	if 2*l.groups.live > part.Rows() {
-		l.single = singles
+	if worthwhile*l.groups.live > b.Rows() {
+		l.skip = skipped
 	}
 	for _, s := range l.slices {
-		if err := l.send(ctx, s); err != nil {
+		if err := l.appendGroups(ctx, s, b.Positions != nil); err != nil {
 			return err
 		}
 	}
 	l.spare = append(l.spare, l.slices...)
 	l.slices = l.slices[:0]
-	return nil
-}
-
-// each appends a group for each row.
-func (l *Local) each(ctx context.Context, b *batch.Batch, out operator.Output) error {
-	l.slots, l.fresh = l.slots[:0], l.fresh[:0]
-	for row := range b.Rows() {
-		l.slots, l.fresh = append(l.slots, l.groups.slot()), append(l.fresh, uint32(row))
-		l.out.AppendTime(b.Times[row])
-	}
-	if _, err := l.groups.add(ctx, b, l.slots, out); err != nil {
-		return err
-	}
-	for i, col := range l.key.columns {
-		l.out.Column(i).AppendRows(&b.Columns[col], l.fresh)
-	}
-	return l.end(ctx, l.slots)
-}
-
-// end appends the groups in slots, whose keys have been appended, and releases them.
-func (l *Local) end(ctx context.Context, slots []uint32) error {
-	keys := len(l.key.columns)
-	for i := range l.groups.members {
-		if err := l.groups.members[i].Save(ctx, slots, l.out.Column(keys+i)); err != nil {
-			return err
-		}
-	}
-	row := l.out.Column(keys + len(l.groups.members))
-	for range slots {
-		row.AppendNull()
-	}
-	l.out.EndRows(len(slots))
-	l.groups.release(slots)
-	return nil
+	return out.Emit(ctx, PortResults, l.out.Finish())
 }
 
 // slice returns the slice of a time.
@@ -269,70 +251,75 @@ func (l *Local) slice(t abi.EventTime) *localSlice {
 	return s
 }
 
-// send appends the groups of a slice to the batch that is sent, and forgets them.
-func (l *Local) send(ctx context.Context, s *localSlice) error {
-	for place := range s.keys.slots {
-		if err := s.keys.appendValue(l.out, place); err != nil {
+// appendGroups appends the groups of a slice to the batch that is sent, and forgets them. Batches that
+// differ in whether they have positions can't be sent together.
+func (l *Local) appendGroups(ctx context.Context, s *localSlice, positions bool) error {
+	slots := s.keys.slots
+	for place := range slots {
+		if err := s.keys.appendValue(l.out, l.key.columns, place); err != nil {
 			return err
 		}
+		for _, column := range l.others {
+			l.out.Column(column).AppendNull()
+		}
 		l.out.AppendTime(s.start)
+		if positions {
+			l.out.AppendPosition(0)
+		}
 	}
-	err := l.end(ctx, s.keys.slots)
+	at := len(l.key.columns) + len(l.others)
+	for i := range l.groups.members {
+		if err := l.groups.members[i].Save(ctx, slots, l.out.Column(at+i)); err != nil {
+			return err
+		}
+	}
+	isGroup := l.out.Column(at + len(l.groups.members))
+	for range slots {
+		isGroup.AppendBool(true)
+	}
+	l.out.EndRows(len(slots))
+	l.groups.release(slots)
 	s.keys.reset()
-	return err
+	return nil
 }
 
-// merge folds what a Local sent.
+// merge folds what a Local sent: groups and rows.
 func (w *Aligned) merge(ctx context.Context, b *batch.Batch, out operator.Output) error {
-	last := &b.Columns[len(b.Columns)-1]
-	if last.Nulls == b.Rows() {
-		return w.mergeGroups(ctx, b)
-	}
+	isGroup := &b.Columns[len(b.Columns)-1]
 	groups, rows := w.rows[0][:0], w.rows[1][:0]
-	for row := range uint32(b.Rows()) {
-		if last.Null(int(row)) {
-			groups = append(groups, row)
+	for row := range b.Rows() {
+		if isGroup.Bool(row) {
+			groups = append(groups, uint32(row))
 		} else {
-			rows = append(rows, row)
+			rows = append(rows, uint32(row))
 		}
 	}
 	w.rows[0], w.rows[1] = groups, rows
-	passed, err := w.passed(b, rows)
-	if err != nil {
+	if len(rows) == 0 {
+		return w.mergeGroups(ctx, b)
+	}
+	if len(groups) == 0 {
+		return w.passed(ctx, b, out)
+	}
+	part := w.pool.Take(b, groups)
+	defer part.Release()
+	if err := w.mergeGroups(ctx, part); err != nil {
 		return err
 	}
-	defer passed.Release()
-	if len(groups) > 0 {
-		part := w.pool.Take(b, groups)
-		defer part.Release()
-		if err := w.mergeGroups(ctx, part); err != nil {
-			return err
-		}
-	}
-	return w.process(ctx, passed, out)
+	rest := w.pool.Take(b, rows)
+	defer rest.Release()
+	return w.passed(ctx, rest, out)
 }
 
-// passed returns those rows that passed a Local as they are, as they were.
-func (w *Aligned) passed(b *batch.Batch, rows []uint32) (*batch.Batch, error) {
-	to := w.pool.NewBuilder(w.spec.Input)
-	last := &b.Columns[len(b.Columns)-1]
-	for _, row := range rows {
-		rest := last.Bytes(int(row))
-		if len(rest) < 8 {
-			return nil, fmt.Errorf("window: a row has %d bytes", len(rest))
-		}
-		to.AppendPosition(batch.Position(binary.LittleEndian.Uint64(rest)))
-		rest = rest[8:]
-		for i := range w.spec.Input.Fields {
-			var err error
-			if rest, err = to.Column(i).AppendValue(rest); err != nil {
-				return nil, err
-			}
-		}
-		to.AppendTime(b.Times[row])
-		to.EndRow()
+// passed folds rows that passed a Local as they came.
+func (w *Aligned) passed(ctx context.Context, b *batch.Batch, out operator.Output) error {
+	w.parts = w.parts[:0]
+	for i := range w.spec.Input.Fields {
+		w.parts = append(w.parts, batch.Part{From: b, Column: i})
 	}
-	return to.Finish(), nil
+	rows := w.pool.Compose(w.spec.Input, b, w.parts)
+	defer rows.Release()
+	return w.process(ctx, rows, out)
 }
 
 // mergeGroups folds groups into those of the same slice and key.
@@ -340,7 +327,7 @@ func (w *Aligned) mergeGroups(ctx context.Context, b *batch.Batch) error {
 	if !w.cut(b.Times) {
 		return fmt.Errorf("window: groups came of windows that have fired at %v", moment(w.mark))
 	}
-	if err := w.assign(ctx, w.partial, b); err != nil {
+	if err := w.assign(ctx, b); err != nil {
 		return err
 	}
 	from := w.groups.spare[:0]
@@ -349,7 +336,7 @@ func (w *Aligned) mergeGroups(ctx context.Context, b *batch.Batch) error {
 	}
 	w.groups.spare = from
 	for i := range w.groups.members {
-		if err := w.groups.members[i].Load(ctx, from, &b.Columns[len(w.spec.Key)+i]); err != nil {
+		if err := w.groups.members[i].Load(ctx, from, &b.Columns[len(w.spec.Input.Fields)+i]); err != nil {
 			return err
 		}
 	}

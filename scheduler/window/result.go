@@ -29,7 +29,8 @@ type span struct{ start, end abi.EventTime }
 // results makes rows of groups, and collects them until they make a batch. Where results are
 // updated and those who follow are to know, it keeps the last result of each group in the store.
 type results struct {
-	keys    int // columns
+	keys    int   // columns
+	columns []int // of the key: the first ones
 	updates Updates
 	rows    *batch.Builder
 	keeper  *keeper
@@ -47,6 +48,9 @@ type results struct {
 
 func newResults(spec *Spec, rows *batch.Builder, k *keeper) results {
 	r := results{keys: len(spec.Key), updates: spec.Updates, rows: rows, keeper: k}
+	for i := range spec.Key {
+		r.columns = append(r.columns, i)
+	}
 	if r.updates != Append {
 		r.fresh = k.accumulators.pool.NewBuilder(rows.Schema())
 	}
@@ -102,7 +106,7 @@ func (r *results) append(ctx context.Context, to *batch.Builder, x *index, place
 			continue
 		}
 		r.slots = append(r.slots, slot)
-		if err := x.appendValue(to, int(places[i])); err != nil {
+		if err := x.appendValue(to, r.columns, int(places[i])); err != nil {
 			return err
 		}
 		to.Column(r.keys).AppendInt64(int64(of.start))
@@ -208,7 +212,7 @@ func (r *results) change(fresh *batch.Batch, row int, before, key []byte, last b
 
 // vanish takes back the result of a group that has no rows any more.
 func (r *results) vanish(x *index, place int, of span, before, key []byte) error {
-	if err := x.appendValue(r.rows, place); err != nil {
+	if err := x.appendValue(r.rows, r.columns, place); err != nil {
 		return err
 	}
 	r.rows.Column(r.keys).AppendInt64(int64(of.start))

@@ -42,7 +42,6 @@ type Aligned struct {
 	mark     abi.EventTime
 
 	key     *keyColumns
-	partial *keyColumns // of InputPartials
 	groups  *accumulators
 	keeper  keeper
 	slices  []*slice
@@ -61,6 +60,7 @@ type Aligned struct {
 	ahead  []uint32    // by slot: rows that are not folded in yet
 	due    []trigger
 	places []uint32
+	parts  []batch.Part
 }
 
 // slice is a slice that has groups.
@@ -120,7 +120,6 @@ func New(ctx operator.Context, spec Spec) (*Aligned, error) {
 		pool: ctx.Pool, now: ctx.Now, late: ctx.Counters.Get("late"), mark: ctx.Watermark,
 		key: newKeyColumns(spec.Input, spec.Key),
 	}
-	w.partial = w.key.first()
 	if w.groups, err = newAccumulators(ctx, &spec, spec.EarlyRows > 0); err != nil {
 		return nil, err
 	}
@@ -325,22 +324,21 @@ func (w *Aligned) numbered(n int64) (int, bool) {
 
 // fold adds the rows of b, cut into runs, to their groups.
 func (w *Aligned) fold(ctx context.Context, b *batch.Batch, out operator.Output) error {
-	if err := w.assign(ctx, w.key, b); err != nil {
+	if err := w.assign(ctx, b); err != nil {
 		return err
 	}
 	_, err := w.groups.add(ctx, b, w.slots, out)
 	return err
 }
 
-// assign finds or makes the group of each row of b, cut into runs: w.slots has its slot. key are the
-// columns of its key.
-func (w *Aligned) assign(ctx context.Context, key *keyColumns, b *batch.Batch) error {
+// assign finds or makes the group of each row of b, cut into runs: w.slots has its slot.
+func (w *Aligned) assign(ctx context.Context, b *batch.Batch) error {
 	w.slots = w.slots[:0]
 	for _, r := range w.runs {
 		s := r.slice
 		was := s.keys.len()
 		w.filling = s
-		w.slots = s.keys.assign(key, b, r.from, r.to, w.slots, w.newSlot)
+		w.slots = s.keys.assign(b, r.from, r.to, w.slots, w.newSlot)
 		s.dirty = true
 		s.changed = s.changed || w.spec.Early > 0
 		if s.partial {

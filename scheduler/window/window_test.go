@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -326,5 +327,100 @@ func TestPanesThatAreUsedAgainHoldNothingOfBefore(t *testing.T) {
 		process(t, w, out, rows(pool, row{i, 1, at}, row{i, 2, at + 1}, row{i + 1, 3, at + 10}))
 		advance(t, w, out, at+20)
 		out.want(t, fmt.Sprintf("0: %d %d %d 3 @%d", i, at, at+10, at+9), fmt.Sprintf("0: %d %d %d 3 @%d", i+1, at+10, at+20, at+19))
+	}
+}
+
+// keyed returns batches of 1,024 rows with keys from next, in order of time, step apart.
+func keyed(pool *batch.Pool, batches int, step abi.EventTime, next func() int64) []*batch.Batch {
+	var all []*batch.Batch
+	at := abi.EventTime(0)
+	for range batches {
+		var in []row
+		for range 1024 {
+			in = append(in, row{next(), 1, at})
+			at += step
+		}
+		all = append(all, rows(pool, in...))
+	}
+	return all
+}
+
+// Sliding windows: 1,024 rows of 100 keys a slice, windows of so many slices.
+func BenchmarkSliding(b *testing.B) {
+	for _, ratio := range []int{1, 10, 100, 1000} {
+		b.Run(fmt.Sprint("size is slides ", ratio), func(b *testing.B) {
+			pool, r := &batch.Pool{}, rand.New(rand.NewPCG(1, 1))
+			in := keyed(pool, 8, 1, func() int64 { return r.Int64N(100) })
+			w := open(b, pool, Spec{
+				Key: []int{0}, Size: time.Duration(ratio) * 1024 * time.Microsecond, Slide: 1024 * time.Microsecond,
+				Aggregates: []Aggregate{{Name: "rows", Call: &aggregate.Call{Function: "count"}}, {Name: "most", Call: &aggregate.Call{Function: "max", Columns: []int{0}}}},
+			})
+			times := make([]abi.EventTime, 1024)
+			var at abi.EventTime
+			next := func() {
+				for row := range times {
+					times[row] = at + abi.EventTime(row)
+				}
+				timed := pool.WithTimes(in[int(at)/1024%len(in)].Retain(), times)
+				if err := w.Process(b.Context(), 0, timed, discard{}); err != nil {
+					b.Fatal(err)
+				}
+				timed.Release()
+				at += 1024
+				if err := w.Watermark(b.Context(), at, discard{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for range ratio { // until as many slices leave as come
+				next()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				next()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1024, "ns/row")
+		})
+	}
+}
+
+// Both phases on one core, where most rows have few keys and where each has one of a million.
+func BenchmarkPhases(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 1))
+	zipf := rand.NewZipf(r, 1.1, 1, 1_000_000)
+	for name, next := range map[string]func() int64{
+		"skewed": func() int64 { return int64(zipf.Uint64()) },
+		"even":   func() int64 { return r.Int64N(1_000_000) },
+	} {
+		for _, phases := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%s, %d", name, phases), func(b *testing.B) {
+				pool := &batch.Pool{}
+				in := keyed(pool, 1000, 0, next)
+				spec := Spec{Input: input(), Key: []int{0}, Size: time.Second, Aggregates: []Aggregate{
+					{Name: "rows", Call: &aggregate.Call{Function: "count"}}, {Name: "sum", Call: &aggregate.Call{Function: "sum", Columns: []int{1}}},
+				}}
+				var w operator.Operator = open(b, pool, spec)
+				if phases == 2 {
+					local, err := newPhased(operator.Context{Pool: pool}, spec)
+					if err != nil {
+						b.Fatal(err)
+					}
+					w = local
+				}
+				i := 0
+				next := func() {
+					if err := w.Process(b.Context(), 0, in[i%len(in)], discard{}); err != nil {
+						b.Fatal(err)
+					}
+					i++
+				}
+				for range in { // until all keys are there
+					next()
+				}
+				for b.Loop() {
+					next()
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1024, "ns/row")
+			})
+		}
 	}
 }
