@@ -86,8 +86,9 @@ func (g *guest) emit(ptr, size uint32) {
 	case len(g.emitted) >= limits.Emits:
 		g.breach("it called emit more than %d times in one call", limits.Emits)
 	}
+	src := g.batch(ptr, size, abi.ImportEmit)
 	g.spend(int64(size) + emitOverhead)
-	m := g.decode(ptr, size, abi.ImportEmit, g.schema)
+	m := g.decode(src, abi.ImportEmit, g.schema)
 	g.emitted = append(g.emitted, m)
 	// Buffers of a batch may share bytes: what counts is what the columns are to their readers.
 	extra := int64(m.Batch.Bytes()) - int64(size)
@@ -97,8 +98,8 @@ func (g *guest) emit(ptr, size uint32) {
 	g.spend(max(extra, 0))
 }
 
-// decode takes over a batch that the guest hands to an import, or ends the call.
-func (g *guest) decode(ptr, size uint32, what string, schema func(uint32) *abi.Schema) batch.Message {
+// batch returns the bytes of a batch that the guest hands to an import, or ends the call.
+func (g *guest) batch(ptr, size uint32, what string) []byte {
 	switch {
 	case size > abi.MaxBatchBytes:
 		g.breach("it called %s with a batch of %d bytes; %d are allowed", what, size, abi.MaxBatchBytes)
@@ -107,6 +108,11 @@ func (g *guest) decode(ptr, size uint32, what string, schema func(uint32) *abi.S
 	}
 	src := g.bytes(ptr, size, what)
 	g.in.Charge(emitFuel + int64(size)>>emitByteShift)
+	return src
+}
+
+// decode takes over a batch, or ends the call.
+func (g *guest) decode(src []byte, what string, schema func(uint32) *abi.Schema) batch.Message {
 	m, err := g.pool.Decode(src, schema)
 	if err != nil {
 		g.in.Stop(&breach{fmt.Errorf("it called %s: %w", what, err)})

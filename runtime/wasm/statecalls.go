@@ -48,7 +48,7 @@ func (g *guest) take(s *states, ptr, size uint32, what string, schema func(uint3
 		s.incoming.Batch.Release()
 		s.incoming = batch.Message{}
 	}
-	s.incoming = g.decode(ptr, size, what, schema)
+	s.incoming = g.decode(g.batch(ptr, size, what), what, schema)
 	g.in.Charge(stateRowFuel * int64(s.incoming.Batch.Rows()))
 	return &s.incoming
 }

@@ -33,6 +33,11 @@ const (
 	randomIndex
 	pollIndex
 	clockIndex
+	stateGetIndex
+	stateScanIndex
+	stateNextIndex
+	stateReadIndex
+	statePutIndex
 	importCount
 )
 
@@ -46,6 +51,7 @@ const (
 	processIndex
 	aggregateIndex
 	closeIndex
+	timerIndex
 	extraIndex // the first of an attack's own
 )
 
@@ -71,6 +77,8 @@ func operatorModule(t testing.TB) *assembly {
 			{"wasmill", "fail", "iii", ""}, {"wasmill", "now", "", "l"}, {"env", "abort", "iiii", ""},
 			{wasi, "proc_exit", "i", ""}, {wasi, "fd_write", "iiii", "i"}, {wasi, "random_get", "ii", "i"},
 			{wasi, "poll_oneoff", "iiii", "i"}, {wasi, "clock_time_get", "ili", "i"},
+			{"wasmill", "state_get", "iiiii", "i"}, {"wasmill", "state_scan", "iiiii", "i"}, {"wasmill", "state_next", "iiii", "i"},
+			{"wasmill", "state_read", "ii", "i"}, {"wasmill", "state_put", "ii", ""},
 		},
 		functions: []function{
 			{export: abi.ExportInitialize},
@@ -81,6 +89,7 @@ func operatorModule(t testing.TB) *assembly {
 			{export: abi.ExportProcess, params: "ii", result: "i", code: i32(0)},
 			{export: abi.ExportAggregate, params: "iiiii", result: "i", code: i32(0)},
 			{export: abi.ExportClose, result: "i", code: i32(0)},
+			{export: abi.ExportTimer, params: "ii", result: "i", code: i32(0)},
 		},
 		memory: [2]uint32{firstPages, mostPages},
 		table:  16,
