@@ -87,10 +87,9 @@ func (s *Store) row(keys *state.Strings, i int) (uint32, error) {
 // read brings a key that is not in the cache into it.
 func (s *Store) read(key []byte, hash uint32) (uint32, error) {
 	s.bound = s.appendKey(s.bound[:0], key)
-	value, known, err := s.scratch.get(s.bound)
-	inScratch := known
-	if err == nil && !known {
-		value, known, err = s.main.get(s.bound)
+	value, inScratch, err := s.scratch.get(s.bound)
+	if err == nil && !inScratch {
+		value, _, err = s.main.get(s.bound)
 	}
 	if err != nil {
 		return flat.None, s.fault("reading", err)
