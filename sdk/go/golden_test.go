@@ -277,12 +277,17 @@ func emptyConfig() []byte {
 // batchOf makes a batch of rows.
 func batchOf[T any](t *testing.T, rows ...T) []byte {
 	t.Helper()
+	return messageOf(t, rows...).Bytes()
+}
+
+func messageOf[T any](t *testing.T, rows ...T) *wire.Message {
+	t.Helper()
 	codec, err := row.Of(reflect.TypeFor[T](), row.Input, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := wire.Message{}
+	m := &wire.Message{}
 	m.Begin(0, len(rows), codec.Columns(), nil)
-	codec.Write(&m, unsafe.Pointer(unsafe.SliceData(rows)), len(rows), math.MaxInt)
-	return m.Bytes()
+	codec.Write(m, unsafe.Pointer(unsafe.SliceData(rows)), len(rows), math.MaxInt)
+	return m
 }

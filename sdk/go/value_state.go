@@ -151,9 +151,6 @@ func (v *valueState) load() {
 		*h = header{v.rowsOf(n), n, n}
 		v.flags = wire.Words(n)
 	}
-	if v.borrows {
-		v.stored.Forget()
-	}
 	v.stored.Lenient(b, 0, v.n, v.header().data)
 	fill(v.flags, v.n, present)
 	for i, kind := range b.Kinds() {

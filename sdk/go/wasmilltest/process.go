@@ -65,7 +65,7 @@ func Process[In any](o *Operator, input string, rows ...In) *Result {
 // are due then. EndOfInput is the last one.
 func (o *Operator) AdvanceWatermark(to wasmill.EventTime) *Result {
 	o.t.Helper()
-	o.store.watermark = max(o.store.watermark, int64(to))
+	o.store.advance(int64(to))
 	r := o.result()
 	o.fire(r, wire.SchemaEventTimer, o.store.watermark)
 	return r

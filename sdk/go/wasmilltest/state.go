@@ -21,6 +21,7 @@ type store struct {
 	op        *wire.Operator
 	now       int64
 	watermark int64
+	eventTime int64                // by which rows are over: the watermark, but for the end of input
 	states    []map[string][]entry // by number: the rows of each key, "" where the scope has none
 	timers    map[timer]bool
 	keys      map[string][]cell // the cells of each key that was seen
@@ -61,7 +62,7 @@ type timer struct {
 }
 
 func newStore(t testing.TB, op *wire.Operator) *store {
-	s := &store{t: t, op: op, watermark: math.MinInt64, timers: map[timer]bool{}, keys: map[string][]cell{}}
+	s := &store{t: t, op: op, watermark: math.MinInt64, eventTime: math.MinInt64, timers: map[timer]bool{}, keys: map[string][]cell{}}
 	for range op.States {
 		s.states = append(s.states, map[string][]entry{})
 	}
@@ -109,10 +110,7 @@ func (s *store) live(number int, key string, read bool) []entry {
 	now := s.clock(ttl)
 	var left []entry
 	for _, e := range s.states[number][key] {
-		if e.stamp == math.MinInt64 { // written before the first watermark: it counts from that on
-			e.stamp = now
-		}
-		if now != math.MinInt64 && now != math.MaxInt64 && now-e.stamp >= ttl.After {
+		if now != math.MinInt64 && now-e.stamp >= ttl.After {
 			continue
 		}
 		if read && ttl.Renew == wire.RenewReadAndWrite {
@@ -126,9 +124,28 @@ func (s *store) live(number int, key string, read bool) []entry {
 
 func (s *store) clock(ttl wire.TTL) int64 {
 	if ttl.EventTime {
-		return s.watermark
+		return s.eventTime
 	}
 	return s.now
+}
+
+// advance moves the watermark. What was written before the first one counts as written then.
+func (s *store) advance(to int64) {
+	s.watermark = max(s.watermark, to)
+	if s.watermark == math.MaxInt64 || s.watermark == s.eventTime {
+		return
+	}
+	first := s.eventTime == math.MinInt64
+	s.eventTime = s.watermark
+	for number := range s.states {
+		for _, rows := range s.states[number] {
+			for i := range rows {
+				if first && s.op.States[number].TTL.EventTime {
+					rows[i].stamp = s.eventTime
+				}
+			}
+		}
+	}
 }
 
 // message reads a batch of the operator's, and the key number of each row.
