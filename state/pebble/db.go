@@ -20,8 +20,9 @@
 // that subtasks of one operator keep theirs apart.
 //
 // It promises state.Store's contract, and that a store holds its budget and no more, but for one
-// value at a time and what sorting takes while it writes: up to 1/4 of the budget. It leaves to
-// others which operator has which number, how memory is dealt out, and where checkpoints go.
+// value at a time and what sorting takes while it writes: 28 bytes for each dirty entry, a quarter of
+// the budget where entries are of 100 bytes. It leaves to others which operator has which number, how
+// memory is dealt out, and where checkpoints go.
 package pebble
 
 import (

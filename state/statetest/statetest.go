@@ -116,7 +116,9 @@ func (f *fixture) key() []byte {
 	return state.AppendKey(nil, group, state.ID(1+f.IntN(4)), user, make([]byte, f.IntN(3)))
 }
 
-func (f *fixture) value() []byte { return bytes.Repeat([]byte{byte(f.Int())}, f.IntN(f.backend.ValueSize)) }
+func (f *fixture) value() []byte {
+	return bytes.Repeat([]byte{byte(f.Int())}, f.IntN(f.backend.ValueSize))
+}
 
 func (f *fixture) keys() *state.Strings {
 	var keys state.Strings
