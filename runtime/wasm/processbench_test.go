@@ -1,0 +1,105 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package wasm_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/wasmill/wasmill/abi/batch"
+	"github.com/wasmill/wasmill/runtime/wasm"
+	"github.com/wasmill/wasmill/scheduler/operator"
+	"github.com/wasmill/wasmill/scheduler/watermark"
+	"github.com/wasmill/wasmill/sdk/build"
+	"github.com/wasmill/wasmill/sdk/build/guesttest"
+	"github.com/wasmill/wasmill/state"
+	"github.com/wasmill/wasmill/state/memory"
+)
+
+func TestDescriptionOfTheBenchmarksModuleIsTheContractsGoldenOne(t *testing.T) {
+	golden, err := os.ReadFile(filepath.Join("..", "..", "abi", "testdata", "describe-state.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own, err := os.ReadFile(filepath.Join("testdata", "process", "description.bin")); err != nil || !bytes.Equal(own, golden) {
+		t.Errorf("testdata/process/description.bin is not abi/testdata/describe-state.bin (%v): copy that", err)
+	}
+}
+
+// overStore gives a stage a store in memory of all key groups.
+func overStore(s *stage) *stage {
+	s.State, s.Groups, s.Watermark = memory.New(state.Groups{To: state.DefaultGroups}), state.DefaultGroups, watermark.Min
+	return s
+}
+
+// keyedSpec is spec for a process: its inputs have the key that it declares.
+func keyedSpec(t testing.TB, m *wasm.Module, s *stage, name string, config ...any) operator.ModuleSpec {
+	t.Helper()
+	sp := spec(t, m, s, name, config...)
+	op := &m.Description().Operators[sp.Number]
+	sp.Inputs = nil
+	for i := range op.Inputs {
+		in := operator.ModuleInput{Schema: op.Inputs[i].Schema()}
+		for col := range in.Schema.Fields {
+			in.Columns = append(in.Columns, col)
+		}
+		for k := 0; k < len(op.Key) && !op.Inputs[i].Broadcast; k++ {
+			in.Key = append(in.Key, in.Schema.Index(op.Key[k].Name))
+		}
+		sp.Inputs = append(sp.Inputs, in)
+	}
+	return sp
+}
+
+// ledgerRows returns batches of rows for ledger, with keys of 16 bytes of which each batch has at most as many as rows.
+func ledgerRows(s *stage, sp operator.ModuleSpec, keys, batches, n int) []*batch.Batch {
+	r := rand.New(rand.NewPCG(1, 2))
+	var out []*batch.Batch
+	for range batches {
+		b := s.Pool.NewBuilder(sp.Inputs[0].Schema)
+		for range n {
+			b.Column(0).AppendString(fmt.Sprintf("account-%08d", r.IntN(keys)))
+			b.Column(1).AppendInt64(1)
+			b.EndRow()
+		}
+		out = append(out, b.Finish())
+	}
+	return out
+}
+
+// BenchmarkLedger reports what a read, change and write of keyed state costs a row, through a guest.
+func BenchmarkLedger(b *testing.B) {
+	for lang, path := range map[build.Language]string{
+		build.C: filepath.Join("testdata", "process"), build.Go: filepath.Join(sdks, "go", "conformance"),
+	} {
+		m := load(b, newEngine(b, wasm.Options{}), guesttest.Build(b, lang, path))
+		for _, keys := range []int{10, 10_000, 1_000_000} {
+			b.Run(fmt.Sprintf("%s/keys=%d", lang, keys), func(b *testing.B) {
+				s := overStore(newStage(b))
+				sp := keyedSpec(b, m, s, "ledger_bulk")
+				o := openMap(b, m, s, sp)
+				const n = 1024
+				in, out := ledgerRows(s, sp, keys, max(64, 2*keys/n), n), &sink{}
+				for _, rows := range in {
+					if err := o.Process(b.Context(), 0, rows, out); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportAllocs()
+				i := 0
+				for b.Loop() {
+					if err := o.Process(b.Context(), 0, in[i%len(in)], out); err != nil {
+						b.Fatal(err)
+					}
+					i++
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
+			})
+		}
+	}
+}
