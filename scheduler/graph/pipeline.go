@@ -56,7 +56,7 @@ type EventTime struct {
 	// Watermark is a column of type timestamp whose value is the watermark after its row, where it is
 	// not null. It replaces OutOfOrder. One that goes backwards is ignored and counted.
 	Watermark string        `yaml:"watermark"`
-	Idle      time.Duration `yaml:"idle"`  // of a source: a split without rows for so long holds up nothing; 0 never
+	Idle      time.Duration `yaml:"idle"`  // a split, or an operator's subtask, without rows for so long holds up nothing; 0 never
 	Align     *Align        `yaml:"align"` // of a source: its splits wait for slower ones
 }
 

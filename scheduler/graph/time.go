@@ -22,8 +22,8 @@ type Time struct {
 	// after each row that has one.
 	Punctuated bool
 	Mark       int
-	// Idle is how long a source's split may be without rows until it is left out of the watermark; 0
-	// is for ever.
+	// Idle is how long a source's split, or an operator's subtask, may be without rows until it is left
+	// out of the watermark; 0 is for ever.
 	Idle time.Duration
 	// Align is the group in which a source's splits keep together; nil where they do not.
 	Align *Align
@@ -126,10 +126,8 @@ func (c *checker) operatorTime(d *draft, o *Operator) {
 		c.report(where.itsKey(), "write it to the source, or to a module's operator", "operator %q does not make event time", d.name)
 		return
 	}
-	for key, given := range map[string]bool{"idle": o.Time.Idle != 0, "align": o.Time.Align != nil} {
-		if given {
-			c.report(where.under(key).itsKey(), "write it to the source", "%s is of a source's splits; operator %q has none", key, d.name)
-		}
+	if o.Time.Align != nil {
+		c.report(where.under("align").itsKey(), "write it to the source", "align is of a source's splits; operator %q has none", d.name)
 	}
 	main := d.streams[0]
 	t := c.eventTime(d, o.Time, main.schema)

@@ -195,11 +195,12 @@ func (p *planner) populate(ctx context.Context, n *graph.Node) error {
 		s := task.NewStats(len(n.Outputs))
 		stats.subtasks = append(stats.subtasks, s)
 		member := &task.Node{
-			Name: n.Name, Stats: s, Now: p.opts.Now, Ports: make([][]task.Link, len(n.Outputs)),
+			Name: n.Name, Stats: s, Ports: make([][]task.Link, len(n.Outputs)),
 			Failures: p.failures(n, s),
 		}
 		if n.Time != nil {
 			member.Time = p.timestamps(n, n.Time)
+			member.Time.Idle = n.Time.Idle
 		}
 		switch {
 		case n.New != nil:

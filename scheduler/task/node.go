@@ -25,10 +25,10 @@ type Node struct {
 	Ports    [][]Link // by output port
 	Failures Failures
 	Stats    *Stats
-	Now      func() time.Time
 	State    state.Store // the operator's; nil where it has none
 	Time     *Timestamps // what makes event time and the watermark of the main output anew; nil: those of the inputs hold
 
+	now     func() time.Time // the task's
 	written time.Time        // when the first row that Writer has not flushed came
 	clocked operator.Clocked // Operator, where it acts by processing time and its input has not ended
 }
@@ -47,6 +47,9 @@ func (n *Node) open(ctx context.Context) error {
 		return nil
 	}
 	n.clocked, _ = n.Operator.(operator.Clocked)
+	if n.Time != nil {
+		n.Time.active = n.now()
+	}
 	return n.named(ctx, n.Operator.Open(ctx))
 }
 
@@ -113,7 +116,7 @@ func (n *Node) process(ctx context.Context, input int, b *batch.Batch) error {
 		return n.named(ctx, n.Operator.Process(ctx, input, b, n))
 	}
 	if n.written.IsZero() {
-		n.written = n.Now()
+		n.written = n.now()
 	}
 	return n.named(ctx, n.Writer.Write(ctx, b))
 }
@@ -121,6 +124,9 @@ func (n *Node) process(ctx context.Context, input int, b *batch.Batch) error {
 // Emit sends b to all that read the port.
 func (n *Node) Emit(ctx context.Context, port int, b *batch.Batch) error {
 	if n.Time != nil && port == 0 {
+		if b.Rows() > 0 {
+			n.Time.active = n.now()
+		}
 		return n.Time.put(ctx, b, &n.Failures, (*timedNode)(n))
 	}
 	return n.emit(ctx, port, b)
@@ -190,7 +196,7 @@ func (n *Node) watermark(ctx context.Context, t abi.EventTime) error {
 	case n.Time.quiet:
 		return n.resume(ctx, t)
 	}
-	return nil
+	return nil // it goes by its own rows
 }
 
 // forward passes a watermark on.
@@ -207,6 +213,9 @@ func (n *Node) forward(ctx context.Context, t abi.EventTime) error {
 // resume says that there are rows to wait for again: each edge repeats the watermark.
 func (n *Node) resume(ctx context.Context, t abi.EventTime) error {
 	if n.Time != nil {
+		if n.Time.alone {
+			return nil
+		}
 		t, n.Time.quiet = n.Time.latest(), false
 	}
 	return n.links(func(l Link) error {
@@ -219,6 +228,9 @@ func (n *Node) resume(ctx context.Context, t abi.EventTime) error {
 
 func (n *Node) idle(ctx context.Context) error {
 	if n.Time != nil {
+		if n.Time.quiet {
+			return nil
+		}
 		n.Time.quiet = true
 	}
 	return n.links(func(l Link) error {
@@ -267,6 +279,9 @@ func (n *Node) deadline(latency time.Duration) time.Time {
 	if n.clocked != nil {
 		first = earlier(first, n.clocked.Next())
 	}
+	if n.Time != nil {
+		first = earlier(first, n.Time.idleAt())
+	}
 	return first
 }
 
@@ -301,6 +316,14 @@ func (n *Node) due(ctx context.Context, now time.Time, latency time.Duration) er
 			if err := n.named(ctx, n.clocked.Tick(ctx, now, n)); err != nil {
 				return err
 			}
+		}
+	}
+	if n.Time != nil {
+		if at := n.Time.idleAt(); !at.IsZero() && !at.After(now) {
+			if err := n.idle(ctx); err != nil {
+				return err
+			}
+			n.Time.alone = true
 		}
 	}
 	if d := n.held(latency); !d.IsZero() && !d.After(now) {

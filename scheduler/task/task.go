@@ -50,6 +50,7 @@ func (t *Task) Run(ctx context.Context) (err error) {
 		}
 	}()
 	for i := len(t.Chain) - 1; i >= 0; i-- {
+		t.Chain[i].now = t.now
 		if err := t.Chain[i].open(ctx); err != nil {
 			return err
 		}

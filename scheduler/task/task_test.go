@@ -69,7 +69,7 @@ func (r *recorder) Flush(context.Context) error {
 const latency = 10 * time.Millisecond
 
 func newNode(name string) *Node {
-	return &Node{Name: name, Stats: NewStats(1), Now: time.Now, Ports: make([][]Link, 1)}
+	return &Node{Name: name, Stats: NewStats(1), now: time.Now, Ports: make([][]Link, 1)}
 }
 
 func operatorNode(name string, o operator.Operator) *Node {
@@ -241,7 +241,7 @@ func TestTaskSleepsWhileItsClockStands(t *testing.T) {
 		clock := func() time.Time { asked++; return time.Unix(0, 0) }
 		sink := sinkNode(&recorder{})
 		task := newTask(1, sink)
-		task.Now, sink.Now = clock, clock
+		task.Now = clock
 		go func() {
 			feed(t, task, 0, exchange.Element{Batch: rows(&batch.Pool{}, row{n: 1})})
 			time.Sleep(time.Second)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
@@ -22,10 +23,15 @@ type Timestamps struct {
 	Marks     *watermark.Generator
 	Pool      *batch.Pool
 	Backwards *atomic.Int64 // counts watermarks that were ignored
+	// Idle is how long an operator may give no row until it is left out of the watermark of those who
+	// read it; 0 for ever. A split sees to that itself.
+	Idle time.Duration
 
 	sent    abi.EventTime // the latest watermark that was sent, where any was
 	begun   bool          // one was
 	quiet   bool          // nothing was since the stream was idle
+	alone   bool          // it is idle while the operator's inputs are not
+	active  time.Time     // when the operator gave rows last
 	ignored int64         // of Marks, as far as Backwards has them
 	kept    []uint32      // scratch
 }
@@ -92,7 +98,7 @@ func (s *Timestamps) part(ctx context.Context, b *batch.Batch, from, end int, to
 // advance sends the watermark where it is later than the one before, or the stream was idle.
 func (s *Timestamps) advance(ctx context.Context, to timed) error {
 	mark, quiet := s.Marks.Current(), s.quiet
-	s.quiet = false
+	s.quiet, s.alone = false, false
 	switch {
 	case mark > s.latest():
 		s.sent, s.begun = mark, true
@@ -101,6 +107,14 @@ func (s *Timestamps) advance(ctx context.Context, to timed) error {
 		return to.resume(ctx, mark)
 	}
 	return nil
+}
+
+// idleAt returns when the operator will have been without rows for too long, the zero time for never.
+func (s *Timestamps) idleAt() time.Time {
+	if s.Idle <= 0 || s.quiet {
+		return time.Time{}
+	}
+	return s.active.Add(s.Idle)
 }
 
 // timed returns the rows of b with their event time, and lets those fail that have none. It returns

@@ -189,6 +189,33 @@ func TestOperatorMakesTheWatermarkOfTheTimeThatRowsHave(t *testing.T) {
 	}
 }
 
+// A subtask that no key has come to must not hold up the watermark of all.
+func TestOperatorWithoutRowsIsIdleThoughItsInputsAreNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool := &batch.Pool{}
+		task, _, out := retimed(pool, 1, bounded(pool, 0))
+		task.Chain[0].Time.Idle = 10 * time.Second
+		go func() {
+			one := func(at int64) exchange.Element { return exchange.Element{Batch: rows(pool, row{n: at, at: at})} }
+			for _, e := range []exchange.Element{mark(1), mark(2), one(5), mark(3), idle, mark(3), mark(4), one(4), idle, mark(9), end} {
+				time.Sleep(6 * time.Second)
+				feed(t, task, 0, e)
+			}
+		}()
+		if err := task.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		check(t, received(t, out),
+			"idle",                             // after 10 s
+			"rows 0 [5] at [5]", "watermark 5", // at 18 s
+			"idle",                             // at 28 s; what the input says from 30 s on changes nothing
+			"rows 0 [4] at [4]", "watermark 5", // at 48 s
+			"idle", "watermark 5", // with the input at 54 s, and at 60 s
+			"idle", // at once: its last row is long ago
+			fmt.Sprint("watermark ", watermark.Max), "end")
+	})
+}
+
 func TestNodeSaysWhichInputBringsNoWatermark(t *testing.T) {
 	n := operatorNode("join", &pass{})
 	task := newTask(3, n)
