@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	_ "time/tzdata" // zones are the same on each machine, or at least there
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/describe"

@@ -109,9 +109,26 @@ func (g *grid) calendar(t abi.EventTime) int64 {
 	return n
 }
 
-// midnight returns when a unit of days begins: when clocks in the zone show the offset.
+// midnight returns when a unit of days begins: when clocks in the zone first show the offset, or pass
+// over it.
 func (g *grid) midnight(n int64) abi.EventTime {
-	return abi.EventTime(time.Date(1970, 1, 1+int(n*g.unit), 0, 0, 0, int(g.offset*1000), g.zone).UnixMicro())
+	t := time.Date(1970, 1, 1+int(n*g.unit), 0, 0, 0, int(g.offset*1000), g.zone)
+	want := n*g.unit*dayLen + g.offset
+	_, east := t.Zone()
+	shown := t.UnixMicro() + int64(east)*1_000_000
+	from, to := t.ZoneBounds()
+	switch {
+	case shown < want:
+		return abi.EventTime(to.UnixMicro())
+	case shown > want:
+		return abi.EventTime(from.UnixMicro())
+	case !from.IsZero():
+		_, before := from.Add(-1).Zone()
+		if first := want - int64(before)*1_000_000; first < from.UnixMicro() {
+			return abi.EventTime(first)
+		}
+	}
+	return abi.EventTime(t.UnixMicro())
 }
 
 // firstEnd returns the first window that a slice is in.
