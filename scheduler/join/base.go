@@ -157,6 +157,11 @@ func (b *base) giveLate(ctx context.Context, input int, rows *batch.Batch, out o
 	return out.Emit(ctx, PortLateLeft+input, late)
 }
 
+// lazy says how much later than a row is over its timer may be due, where nobody sees that: one part
+// in so many of the time that the row is kept. So a row that comes or is written again and again sets
+// few timers.
+const lazy = 8
+
 // fire takes the timers up to a time one by one, the earliest first, and handles them, and those that
 // handling sets.
 func (b *base) fire(timers *timer.Timers, upTo int64, handle func(*timer.Timer) error) error {

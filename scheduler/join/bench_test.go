@@ -5,6 +5,7 @@ package join
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/wasmill/wasmill/scheduler/watermark"
 	"github.com/wasmill/wasmill/state"
 	"github.com/wasmill/wasmill/state/memory"
+	"github.com/wasmill/wasmill/state/pebble"
 )
 
 // counter counts rows that come out.
@@ -32,12 +34,12 @@ var benchSchema = &abi.Schema{Fields: []abi.Field{{Name: "key", Type: abi.Int64}
 
 // benchmark feeds a join with batches of 1,000 rows of each input in turn, a row a microsecond and
 // input, with keys that come round, and a watermark after each.
-func benchmark(b *testing.B, s Spec, keys int) {
+func benchmark(b *testing.B, s Spec, keys int, store state.Store) {
 	const rows = 1000
 	pool, out := &batch.Pool{}, &counter{}
 	s.Inputs = [2]Input{{Schema: benchSchema, Key: []int{0}}, {Schema: benchSchema, Key: []int{0}}}
 	op, err := New(operator.Context{
-		Pool: pool, State: memory.New(state.Groups{To: state.DefaultGroups}), Groups: state.DefaultGroups,
+		Pool: pool, State: store, Groups: state.DefaultGroups,
 		Watermark: watermark.Min, Counters: &operator.Counters{}, Now: time.Now,
 	}, s)
 	if err != nil {
@@ -74,26 +76,44 @@ func benchmark(b *testing.B, s Spec, keys int) {
 	b.ReportMetric(float64(out.rows)/float64(n), "results/row")
 }
 
+func inMemory() state.Store { return memory.New(state.Groups{To: state.DefaultGroups}) }
+
 func BenchmarkIntervalJoin(b *testing.B) {
 	for _, keys := range []int{1000, 100_000} {
 		for _, typ := range []Type{Inner, Full} {
-			b.Run(fmt.Sprintf("keys=%d/type=%v", keys, typ), func(b *testing.B) {
-				benchmark(b, Spec{Type: typ, Interval: &Interval{From: 0, To: micros(keys - 1)}}, keys)
-			})
+			s := Spec{Type: typ, Interval: &Interval{From: 0, To: micros(keys - 1)}}
+			b.Run(fmt.Sprintf("keys=%d/type=%v/state=memory", keys, typ), func(b *testing.B) { benchmark(b, s, keys, inMemory()) })
+			b.Run(fmt.Sprintf("keys=%d/type=%v/state=pebble", keys, typ), func(b *testing.B) { onDisk(b, s, keys) })
 		}
+	}
+}
+
+// onDisk is benchmark with a store that keeps 16 MiB in memory.
+func onDisk(b *testing.B, s Spec, keys int) {
+	db, err := pebble.Open(pebble.Options{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	store, err := db.Store(1, state.Groups{To: state.DefaultGroups}, 16<<20)
+	if err != nil {
+		b.Fatal(err)
+	}
+	benchmark(b, s, keys, store)
+	if err := errors.Join(store.Close(), db.Close()); err != nil {
+		b.Error(err)
 	}
 }
 
 func BenchmarkWindowJoin(b *testing.B) {
 	for _, slides := range []int{1, 10} {
 		b.Run(fmt.Sprintf("keys=1000/slides=%d", slides), func(b *testing.B) {
-			benchmark(b, Spec{Window: &Window{Size: micros(10_000), Slide: micros(10_000 / slides)}}, 10_000)
+			benchmark(b, Spec{Window: &Window{Size: micros(10_000), Slide: micros(10_000 / slides)}}, 10_000, inMemory())
 		})
 	}
 }
 
-func BenchmarkTemporalJoin(b *testing.B) { benchmark(b, Spec{Temporal: true}, 10_000) }
+func BenchmarkTemporalJoin(b *testing.B) { benchmark(b, Spec{Temporal: true}, 10_000, inMemory()) }
 
 func BenchmarkRegularJoin(b *testing.B) {
-	benchmark(b, Spec{Regular: &Regular{TTL: time.Millisecond}}, 100_000)
+	benchmark(b, Spec{Regular: &Regular{TTL: time.Millisecond}}, 100_000, inMemory())
 }

@@ -32,8 +32,6 @@ type intervalJoin struct {
 	kept        keeper
 }
 
-const lazy = 8
-
 func newIntervalJoin(b base) *intervalJoin {
 	from, to := abi.EventTime(b.spec.Interval.From.Microseconds()), abi.EventTime(b.spec.Interval.To.Microseconds())
 	return &intervalJoin{

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package join joins two keyed streams, left (input 0) and right (input 1), over keyed state. Rows
-// meet where their keys are equal; a null in a key meets nothing, as in SQL.
+// meet where their keys are equal; a null in a key meets nothing, as in SQL, and a NaN a NaN.
 //
 // A window join joins the rows that lie in the same window of event time. It gives the results of a
 // window when the watermark reaches its end, with the event time end - 1 us. A row all of whose

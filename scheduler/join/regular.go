@@ -38,9 +38,9 @@ type regularJoin struct {
 	failed  error // of Next, for Tick to return
 	unknown *atomic.Int64
 
-	stored     []byte // key of the row at hand
-	get, got   state.Strings
-	identified []byte // namespace of its timer
+	stored    []byte // key of the row at hand
+	get, got  state.Strings
+	namespace []byte // of its timer
 }
 
 func newRegularJoin(b base, ctx operator.Context) *regularJoin {
@@ -180,8 +180,8 @@ func (j *regularJoin) write(input int, own *entry) error {
 // written again and again sets few.
 func (j *regularJoin) expireAt(group state.Group, key []byte, input int, row []byte, at int64) error {
 	step := max(1, j.ttl/lazy)
-	j.identified = append(append(j.identified[:0], byte(input)), row...)
-	return j.timers.Set(timer.Timer{Group: group, Time: at + step - at%step, Key: key, Namespace: j.identified})
+	j.namespace = append(append(j.namespace[:0], byte(input)), row...)
+	return j.timers.Set(timer.Timer{Group: group, Time: at + step - at%step, Key: key, Namespace: j.namespace})
 }
 
 // delete takes a copy of the row at hand away.
