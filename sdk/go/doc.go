@@ -42,6 +42,9 @@
 // fields and those tagged `wasmill:"-"` are none. A field of type Null may be null; a row in which
 // another one is null never reaches the operator.
 //
+// An operator made by Process has keyed state and timers besides, which are fields too: ValueState,
+// ListState, MapState, ReducingState, EventTimers and ProcessingTimers.
+//
 // The first Output field is the operator's main output, each further one a side output. If the
 // struct has a method Open() error, it is called when the configuration is there, and its error
 // refuses it; Close() error is called at the end.

@@ -28,11 +28,15 @@ func (v *ValueState[T]) Has() bool { return v.flags[v.at()]&present != 0 }
 
 // Set sets the value of the key at hand. Strings and slices in it must not change until the call
 // at hand returns.
-func (v *ValueState[T]) Set(value T) { v.values[v.edit()] = value }
+func (v *ValueState[T]) Set(value T) { *v.Update() = value }
 
 // Update returns the value of the key at hand, zero where it has none, to be changed in place
 // until the call at hand returns.
-func (v *ValueState[T]) Update() *T { return &v.values[v.edit()] }
+func (v *ValueState[T]) Update() *T {
+	key := v.edit()
+	v.flags[key] = present | changed
+	return &v.values[key]
+}
 
 // Clear removes the value of the key at hand.
 func (v *ValueState[T]) Clear() { v.ClearAt(v.key()) }
@@ -111,9 +115,7 @@ func (v *valueState) edit() uint32 {
 	if !v.edited {
 		v.open()
 	}
-	key := v.call.key & v.mask
-	v.flags[key] = present | changed
-	return key
+	return v.call.key & v.mask
 }
 
 func (v *valueState) begin() {
@@ -177,26 +179,33 @@ func (v *valueState) flush() {
 	if !v.edited {
 		return
 	}
-	v.numbers, v.kinds = v.numbers[:0], v.kinds[:0]
-	for key, flags := range v.flags[:v.n] {
-		if flags&changed != 0 {
-			v.numbers = append(v.numbers, uint32(key))
-		}
-	}
+	numbers := v.changes()
 	var kinds []byte
 	if v.cleared {
-		for _, key := range v.numbers {
+		v.kinds = v.kinds[:0]
+		for _, key := range numbers {
 			v.kinds = append(v.kinds, (v.flags[key]&present^present)*wire.Delete)
 		}
 		kinds = v.kinds
 	}
-	if rows := v.header().data; len(v.numbers) == v.n {
-		v.put(rows, v.numbers, kinds)
+	if rows := v.header().data; len(numbers) == v.n {
+		v.put(rows, numbers, kinds)
 	} else {
-		v.putAt(rows, v.numbers, v.numbers, kinds)
-	}
-	for _, key := range v.numbers {
-		v.flags[key] &^= changed
+		v.putAt(rows, numbers, numbers, kinds)
 	}
 	v.edited, v.cleared = false, false
+}
+
+// changes returns the numbers of the keys whose values have changed, and forgets that they have.
+func (v *valueState) changes() []uint32 {
+	if len(v.numbers) < v.n {
+		v.numbers = make([]uint32, len(v.flags))
+	}
+	numbers, n := v.numbers[:v.n], 0
+	for key, flags := range v.flags[:v.n] { // no branch: Go's WebAssembly is slow at them
+		numbers[n] = uint32(key)
+		n += int(flags / changed)
+		v.flags[key] = flags & present
+	}
+	return numbers[:n]
 }
