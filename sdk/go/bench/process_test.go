@@ -18,7 +18,6 @@ import (
 	"github.com/wasmill/wasmill/runtime/wasm"
 	"github.com/wasmill/wasmill/scheduler/operator"
 	"github.com/wasmill/wasmill/scheduler/watermark"
-	"github.com/wasmill/wasmill/sdk/build"
 	"github.com/wasmill/wasmill/sdk/build/guesttest"
 	"github.com/wasmill/wasmill/state"
 	"github.com/wasmill/wasmill/state/memory"
@@ -98,7 +97,7 @@ func countInModule(b *testing.B, name string, keys int64) {
 		b.Fatal(err)
 	}
 	defer e.Close()
-	m, err := e.LoadFile(b.Context(), guesttest.Build(b, build.Go, "."))
+	m, err := e.LoadFile(b.Context(), guesttest.Build(b, "go", "."))
 	if err != nil {
 		b.Fatal(err)
 	}
