@@ -174,13 +174,13 @@ func (c *checker) operator(d *draft, o *Operator) {
 	case 1:
 		makes(d, o)
 		c.operatorTime(d, o)
-	default:
-		c.report(d.where.itsKey(), "make two of it, one reading the other", "operator %q is both %s and %s", d.name, is[0], is[1])
-		c.input(d)
 	case 0:
 		if c.given(d.where) || c.root == nil {
 			c.report(d.where.itsKey(), "add wasm: PATH, or window: {tumble: 10s} with aggregate:", "operator %q does not say what it does", clip(d.name))
 		}
+		c.input(d)
+	default:
+		c.report(d.where.itsKey(), "make two of it, one reading the other", "operator %q is both %s and %s", d.name, is[0], is[1])
 		c.input(d)
 	}
 }

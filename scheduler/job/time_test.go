@@ -286,13 +286,13 @@ func TestSubtasksOfAStatefulNodeHaveStoresOfTheirKeyGroups(t *testing.T) {
 }
 
 func TestStoreThatFailsFailsTheJobAndLeavesNoneOpen(t *testing.T) {
-	g, sink := keeperGraph(nil)
+	g, _ := keeperGraph(nil)
 	l := &ledger{failing: errors.New("disk full")}
 	if _, err := New(t.Context(), g, Options{State: l.state}); !errors.Is(err, l.failing) || !strings.HasPrefix(err.Error(), "keep: disk full") || l.open != 0 {
 		t.Errorf("the job was made with %v, %d stores are open", err, l.open)
 	}
 	l.failing = nil
-	g, sink = keeperGraph(randomEvents(rand.New(rand.NewPCG(1, 1)), 2, 1000))
+	g, sink := keeperGraph(randomEvents(rand.New(rand.NewPCG(1, 1)), 2, 1000))
 	j, err := New(t.Context(), g, Options{State: l.state})
 	if err != nil {
 		t.Fatal(err)
