@@ -53,3 +53,26 @@ func TestRowsOfOneTimeAreInOneWindowAndNoneIsLate(t *testing.T) {
 	folder(t, map[string]string{"in.json": in.String(), "p.yaml": strings.Replace(counted("batch_rows: 7"), "file: out.json", "stdout:", 1)})
 	want(t, wasmill(t, "run", "p.yaml"), exitDone, `{"key":"a","window_start":"2026-01-01T00:00:00Z","window_end":"2026-01-01T01:00:00Z","n":3000}`+"\n", "")
 }
+
+func TestOperatorThatMakesEventTimeFeedsAWindow(t *testing.T) {
+	folder(t, map[string]string{
+		"m.wasm":  guest(t, "c"),
+		"in.json": "{\"text\":\"a b\",\"at\":\"2026-01-01T00:00:00Z\"}\n{\"text\":\"a\",\"at\":\"2026-01-01T02:00:00Z\"}\n{\"text\":\"b\",\"at\":\"2026-01-01T00:30:00Z\"}\n",
+		"p.yaml": `name: p
+sources:
+  in: { file: in.json, schema: { text: string, at: timestamp } }
+operators:
+  words: { from: in, wasm: m.wasm, operator: split, time: { column: at } }
+  counts: { from: words, window: { tumble: 1h }, aggregate: { n: count() } }
+sinks:
+  out: { from: counts, stdout: }
+  late: { from: counts.late, file: late.json }
+`,
+	})
+	want(t, wasmill(t, "run", "p.yaml"), exitDone, `{"window_start":"2026-01-01T00:00:00Z","window_end":"2026-01-01T01:00:00Z","n":2}
+{"window_start":"2026-01-01T02:00:00Z","window_end":"2026-01-01T03:00:00Z","n":1}
+`, "")
+	if got, want := content(t, "late.json"), `{"text":"b","at":"2026-01-01T00:30:00Z","word":"b","index":0}`+"\n"; got != want {
+		t.Errorf("late rows %s", got)
+	}
+}
