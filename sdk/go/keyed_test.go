@@ -298,3 +298,91 @@ func TestAMistakeInStateIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// bulky has state of one key or none, in large pieces.
+type bulky struct {
+	List   wasmill.ListState[string]
+	Value  wasmill.ValueState[string]
+	Max    wasmill.ReducingState[int64]             `wasmill:",operator" merge:"max"`
+	Last   wasmill.ValueState[int64]                `wasmill:",operator"`
+	Counts wasmill.MapState[int64, wasmill.Decimal] `wasmill:"by_n,operator,scale=2"`
+	Out    wasmill.Output[answer]
+}
+
+func (b *bulky) Process(r *keyedRow) error {
+	b.Max.Add(r.N)
+	b.Last.Set(r.N)
+	b.Counts.Put(r.N, b.Counts.Get(r.N)+1)
+	if r.N < 0 {
+		items, bytes := 0, 0
+		for item := range b.List.All() {
+			items, bytes = items+1, bytes+len(item)
+		}
+		b.Out.Emit(answer{fmt.Sprint(items, bytes, len(b.Value.Get()), b.Max.Get(), b.Last.Get(), b.Counts.Get(r.N))})
+		return nil
+	}
+	for range r.N {
+		b.List.Append("ab")
+	}
+	b.List.Append(strings.Repeat("x", 1<<20))
+	b.Value.Set(strings.Repeat("y", 3<<20))
+	return nil
+}
+
+func TestStateTravelsInMessagesOfAFewMegabytes(t *testing.T) {
+	op := wasmilltest.Open(t, wasmill.Process("bulky", "", wasmill.Input("", (*bulky).Process)), nil)
+	op.Reuse = true
+	const many = 2*wire.MaxRows + 5
+	wasmilltest.Process(op, "", keyedRow{1, many}, keyedRow{2, 3}, keyedRow{1, 1}, keyedRow{1, 1}, keyedRow{1, 1}, keyedRow{1, 1}, keyedRow{1, 1})
+	for n := range 2 {
+		got := wasmilltest.Rows[answer](wasmilltest.Process(op, "", keyedRow{1, -1}, keyedRow{2, -1}, keyedRow{3, -1}), "")
+		want := []answer{
+			{fmt.Sprint(many+5+6, 2*(many+5)+6<<20, 3<<20, many, -1, 3*n+1)}, {fmt.Sprint(4, 6+1<<20, 3<<20, many, -1, 3*n+2)},
+			{fmt.Sprint(0, 0, 0, many, -1, 3*n+3)},
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+}
+
+type pages struct {
+	wasmill.Rows
+	Key wasmill.Column[int64] `wasmill:",key"`
+	N   wasmill.Column[int64]
+}
+
+// fetcher counts by a map, whose entries it reads at once.
+type fetcher struct {
+	Counts wasmill.MapState[int64, int64]
+	Out    wasmill.Output[item]
+}
+
+func (f *fetcher) Process(in *pages) error {
+	f.Counts.Fetch(in.Keys(), in.N.Values())
+	for row, n := range in.N.Values() {
+		in.Select(row)
+		if n < 0 {
+			in.Fail(row, "negative")
+		}
+		count := f.Counts.Get(n) + 1
+		f.Counts.Put(n, count)
+		f.Out.Emit(item{count})
+	}
+	return nil
+}
+
+func TestEntriesOfAMapAreFetchedForAWholeBatch(t *testing.T) {
+	op := wasmilltest.Open(t, wasmill.Process("fetcher", "", wasmill.InputColumns("", (*fetcher).Process)), nil)
+	wasmilltest.Process(op, "", keyedRow{1, 10}, keyedRow{2, 10}, keyedRow{1, 10})
+	r := wasmilltest.Process(op, "", keyedRow{2, 10}, keyedRow{1, -1}, keyedRow{1, 11}, keyedRow{1, 10}, keyedRow{2, 10}, keyedRow{1, -1})
+	if got, want := wasmilltest.Rows[item](r, ""), []item{{2}, {1}, {3}, {3}}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if want := map[int]string{1: "negative", 5: "negative"}; !maps.Equal(r.Failures, want) {
+		t.Errorf("failures are %v, want %v", r.Failures, want)
+	}
+	if got, want := r.Origins(""), []int{0, 2, 3, 4}; !slices.Equal(got, want) {
+		t.Errorf("origins are %v, want %v", got, want)
+	}
+}

@@ -74,8 +74,8 @@ func (s *state) request(rows, columns int) *wire.Message {
 	return m
 }
 
-// get reads rows; request is nil for the row of each key number. The result is valid until the
-// call returns.
+// get reads rows; request is nil for the row of each key number, or the one row of a state that is
+// not kept by key. The result is valid until the call returns.
 func (s *state) get(request []byte) *wire.Batch {
 	out := s.call.memory.room(s.size)
 	return s.answer(out, host.StateGet(int(s.number), request, out))

@@ -140,13 +140,9 @@ func (v *valueState) open() {
 // load reads the values of all keys.
 func (v *valueState) load() {
 	v.read()
-	var request []byte
-	if v.mask == 0 {
-		request = v.request(1, 0).Bytes()
-	}
 	memory := &v.call.memory
 	mark := memory.mark()
-	b := v.get(request)
+	b := v.get(nil)
 	v.n = b.Rows
 	if h := v.header(); h.len < v.n {
 		n := max(v.n, 2*h.len, 64)

@@ -36,13 +36,14 @@ type FailedTimer struct {
 // Operator.Key.
 func Process[In any](o *Operator, input string, rows ...In) *Result {
 	o.t.Helper()
+	o.mustHaveState("Process")
 	port := slices.IndexFunc(o.describe.Inputs, func(p wire.Port) bool { return p.Name == input })
-	if port < 0 || o.store == nil {
+	if port < 0 {
 		var names []string
 		for _, p := range o.describe.Inputs {
 			names = append(names, fmt.Sprintf("%q", p.Name))
 		}
-		o.t.Fatalf("wasmilltest: operator %s has no input %q with state; it has %s", o.describe.Name, input, strings.Join(names, ", "))
+		o.t.Fatalf("wasmilltest: operator %s has no input %q; it has %s", o.describe.Name, input, strings.Join(names, ", "))
 	}
 	r := o.result()
 	keyed := !o.describe.Inputs[port].Broadcast
@@ -65,6 +66,7 @@ func Process[In any](o *Operator, input string, rows ...In) *Result {
 // are due then. EndOfInput is the last one.
 func (o *Operator) AdvanceWatermark(to wasmill.EventTime) *Result {
 	o.t.Helper()
+	o.mustHaveState("AdvanceWatermark")
 	o.store.advance(int64(to))
 	r := o.result()
 	o.fire(r, wire.SchemaEventTimer, o.store.watermark)
@@ -78,10 +80,19 @@ const EndOfInput wasmill.EventTime = math.MaxInt64
 // are due then.
 func (o *Operator) AdvanceClock(to wasmill.Timestamp) *Result {
 	o.t.Helper()
+	o.mustHaveState("AdvanceClock")
 	o.Now = max(o.Now, to)
 	r := o.result()
 	o.fire(r, wire.SchemaProcessingTimer, int64(o.Now))
 	return r
+}
+
+// mustHaveState fails the test of an operator that is not for that function.
+func (o *Operator) mustHaveState(function string) {
+	o.t.Helper()
+	if o.store == nil {
+		o.t.Fatalf("wasmilltest: operator %s is not made by wasmill.Process; %s is for those that are", o.describe.Name, function)
+	}
 }
 
 // run gives the rows from one to another to a fresh instance, by the call that prepare returns. As

@@ -195,6 +195,9 @@ func (o *Operator) call(call func() error) *Result {
 // Map gives rows to a map operator in one batch.
 func Map[In any](o *Operator, rows ...In) *Result {
 	o.t.Helper()
+	if o.store != nil {
+		o.t.Fatalf("wasmilltest: operator %s is made by wasmill.Process; so is the function that runs it called", o.describe.Name)
+	}
 	batch := encode(o, rows, nil)
 	part := o.call(func() error { return o.instance.Process(batch) })
 	poison(batch)
