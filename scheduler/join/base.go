@@ -163,9 +163,12 @@ func (b *base) giveLate(ctx context.Context, input int, rows *batch.Batch, out o
 const lazy = 8
 
 // fire takes the timers up to a time one by one, the earliest first, and handles them, and those that
-// handling sets.
-func (b *base) fire(timers *timer.Timers, upTo int64, handle func(*timer.Timer) error) error {
+// handling sets. There may be many that give nothing, so that only it sees that ctx is done.
+func (b *base) fire(ctx context.Context, timers *timer.Timers, upTo int64, handle func(*timer.Timer) error) error {
 	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		next, err := timers.Next(upTo)
 		if next == nil || err != nil {
 			return err

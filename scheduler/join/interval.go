@@ -175,7 +175,7 @@ func (j *intervalJoin) alone(ctx context.Context, input int, row []byte, at abi.
 // Watermark forgets the rows that nothing can meet any more, and gives those that nothing has met.
 func (j *intervalJoin) Watermark(ctx context.Context, t abi.EventTime, out operator.Output) error {
 	j.mark = t
-	err := j.fire(j.timers, int64(t), func(due *timer.Timer) error { return j.expire(ctx, due, out) })
+	err := j.fire(ctx, j.timers, int64(t), func(due *timer.Timer) error { return j.expire(ctx, due, out) })
 	if err != nil {
 		return err
 	}

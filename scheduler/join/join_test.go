@@ -4,6 +4,7 @@
 package join
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -102,6 +103,19 @@ func TestLateVersionCountsUnlessThereIsALaterOne(t *testing.T) {
 	b.must(b.give(InputLeft, left(1, "k", 50), left(2, "l", 50), left(3, "m", 50), left(4, "n", 50), left(5, "k", 49)))
 	b.advance(51)
 	b.want(`+I 1 "k" null "k" 5 @50`, `+I 2 "l" null "l" 6 @50`, `+I 3 "m" null "m" 7 @50`, `+I 4 "n" null null null @50`)
+}
+
+func TestJoinThatIsCancelledForgetsNoMore(t *testing.T) {
+	for name, s := range map[string]Spec{"interval": within(Inner, 0, 1), "window": windows(Anti, 2, 2), "temporal": temporal(Inner)} {
+		b := open(t, s)
+		b.must(b.give(InputRight, right("k", 1, 10), right("k", 2, 20)))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		why := errors.New("stopped")
+		cancel(why)
+		if err := b.Watermark(ctx, 100, b); !errors.Is(err, why) {
+			t.Errorf("%s join goes on: %v", name, err)
+		}
+	}
 }
 
 func TestDeletedVersionIsForgotten(t *testing.T) {

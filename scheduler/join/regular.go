@@ -313,12 +313,12 @@ func (j *regularJoin) Next() time.Time {
 }
 
 // Tick forgets rows that have expired.
-func (j *regularJoin) Tick(_ context.Context, now time.Time, _ operator.Output) error {
+func (j *regularJoin) Tick(ctx context.Context, now time.Time, _ operator.Output) error {
 	if j.failed != nil {
 		return j.failed
 	}
 	j.now = max(j.now, now.UnixMicro())
-	return j.fire(j.timers, j.now, j.expire)
+	return j.fire(ctx, j.timers, j.now, j.expire)
 }
 
 // expire forgets a row, or sees to it later where it has been written since.

@@ -126,7 +126,7 @@ func (j *temporalJoin) timeOfVersion(stored []byte) abi.EventTime {
 // Watermark gives the left rows that it has passed, and forgets versions that none can see any more.
 func (j *temporalJoin) Watermark(ctx context.Context, t abi.EventTime, out operator.Output) error {
 	j.mark = t
-	err := j.fire(j.timers, int64(t), func(due *timer.Timer) error {
+	err := j.fire(ctx, j.timers, int64(t), func(due *timer.Timer) error {
 		input, err := inputOf(due)
 		switch {
 		case err != nil:

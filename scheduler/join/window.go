@@ -87,7 +87,7 @@ func (j *windowJoin) Process(ctx context.Context, input int, b *batch.Batch, out
 // Watermark gives the windows that end by t, in order of time.
 func (j *windowJoin) Watermark(ctx context.Context, t abi.EventTime, out operator.Output) error {
 	j.mark = t
-	err := j.fire(j.timers, int64(t), func(due *timer.Timer) error {
+	err := j.fire(ctx, j.timers, int64(t), func(due *timer.Timer) error {
 		if err := j.give(ctx, due, out); err != nil {
 			return err
 		}
