@@ -180,6 +180,8 @@ func TestSchemaHasTheKeysOfThePipeline(t *testing.T) {
 	same("window", keys(schema.Defs["window"].object), reflect.TypeFor[Window]())
 	same("aggregate", keys(schema.Defs["aggregate"].OneOf[1].object), reflect.TypeFor[Aggregate]())
 	same("dedup", keys(schema.Defs["dedup"].object), reflect.TypeFor[Dedup]())
+	same("lookup", keys(schema.Defs["lookup"].object), reflect.TypeFor[Lookup]())
+	same("lookup table", keys(schema.Defs["lookup_table"].object), reflect.TypeFor[LookupTable]())
 	same("top", keys(schema.Defs["top"].object), reflect.TypeFor[Top]())
 	same("sort", keys(schema.Defs["sort"].object), reflect.TypeFor[Sort]())
 	same("sink", keys(schema.Defs["sink"].object), reflect.TypeFor[Sink]())
