@@ -6,6 +6,7 @@ package graph
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ func (c *checker) window(d *draft, o *Operator) {
 		c.report(d.where.under("window"), in.untimed, "window %q needs rows with an event time", d.name)
 	}
 	key := c.deal(d, o, in, "a window")
-	spec := window.Spec{Input: in.schema, Key: key, Changes: in.changes}
+	spec := window.Spec{Input: in.schema, Key: key, Changes: in.changes, Memory: c.windowMemory()}
 	if o.Window != nil {
 		c.windows(d, o.Window, &spec)
 	} else {
@@ -73,6 +74,23 @@ func (c *checker) window(d *draft, o *Operator) {
 	if c.windowOutputs(d, o, in, spec) && o.Window != nil {
 		c.twoPhase(d, o.Window, spec)
 	}
+}
+
+// windowMemory returns how much the groups of a subtask of a window may take in memory: as much as
+// they need where state lies in memory anyway; else all subtasks of windows together a quarter of what
+// the caches of all operators take, which is on top of it.
+func (c *checker) windowMemory() int64 {
+	o := &c.pipeline.Options
+	if o.State.Backend == BackendMemory {
+		return math.MaxInt64
+	}
+	var subtasks int64
+	for i := range c.pipeline.Operators {
+		if w := &c.pipeline.Operators[i]; w.Window != nil {
+			subtasks += int64(max(w.Parallelism, o.Parallelism, 1))
+		}
+	}
+	return int64(o.State.Memory) / 4 / max(subtasks, 1)
 }
 
 // windows checks what a window says of its windows and completes the spec with it.

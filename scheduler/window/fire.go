@@ -172,6 +172,12 @@ func (w *Aligned) forget(t abi.EventTime) error {
 			return err
 		}
 		w.groups.release(s.keys.slots)
+		if len(w.spare) < spares && s.keys.len() <= spareKeys {
+			keys := s.keys
+			keys.reset()
+			w.spare = append(w.spare, s)
+			*s = slice{keys: keys}
+		}
 		gone++
 	}
 	w.slices = slices.Delete(w.slices, 0, gone)

@@ -45,6 +45,7 @@ type Aligned struct {
 	groups  *accumulators
 	keeper  keeper
 	slices  []*slice
+	spare   []*slice // to use again
 	place   []uint32 // by slot: the place of its key in its slice
 	results results
 	running running // of windows of several slices
@@ -73,6 +74,12 @@ type slice struct {
 	changed    bool // a group in memory may have changed since the last early results
 	changedOut bool // a group in the store, and not in memory, may have
 }
+
+// Slices that are kept to use again: so many, of so many keys.
+const (
+	spares    = 4
+	spareKeys = 1 << 16
+)
 
 // disposition is what happens to a row.
 type disposition uint8
@@ -304,7 +311,11 @@ func (w *Aligned) ensure(n int64) *slice {
 	if ok {
 		return w.slices[at]
 	}
-	s := &slice{number: n, start: w.grid.start(n), end: w.grid.start(n + 1), keys: index{key: w.key}}
+	s := &slice{keys: index{key: w.key}}
+	if last := len(w.spare) - 1; last >= 0 {
+		s, w.spare = w.spare[last], w.spare[:last]
+	}
+	s.number, s.start, s.end = n, w.grid.start(n), w.grid.start(n+1)
 	w.slices = slices.Insert(w.slices, at, s)
 	return s
 }
