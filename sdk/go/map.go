@@ -25,27 +25,19 @@ const chunk = 256
 // valid until process returns; strings.Clone keeps one for longer.
 func Map[Op, In any](name, doc string, process func(*Op, *In) error) Operator {
 	return &mapOperator{name, doc, reflect.TypeFor[Op](), reflect.TypeFor[In](), func() mapBody {
-		op := new(Op)
-		rows, each := eachRow(op, process)
-		return mapBody{op, unsafe.Pointer(op), rows, each}
+		op, rows := new(Op), make([]In, chunk)
+		return mapBody{op, unsafe.Pointer(op), unsafe.Pointer(unsafe.SliceData(rows)), func(c *call, at int, bad []*row.Node) {
+			rows := rows[:min(chunk, c.rows-at)]
+			for i := range rows {
+				if c.row = uint32(at + i); bad != nil && bad[i] != nil {
+					continue
+				}
+				if err := process(op, &rows[i]); err != nil {
+					c.fail(at+i, err.Error())
+				}
+			}
+		}}
 	}}
-}
-
-// eachRow returns an array of chunk rows, and a function that gives those that were read from row
-// at on to an operator, except for bad ones.
-func eachRow[Op, In any](op *Op, process func(*Op, *In) error) (unsafe.Pointer, func(c *call, at int, bad []*row.Node)) {
-	rows := make([]In, chunk)
-	return unsafe.Pointer(unsafe.SliceData(rows)), func(c *call, at int, bad []*row.Node) {
-		rows := rows[:min(chunk, c.rows-at)]
-		for i := range rows {
-			if c.selects(at + i); bad != nil && bad[i] != nil {
-				continue
-			}
-			if err := process(op, &rows[i]); err != nil {
-				c.fail(at+i, err.Error())
-			}
-		}
-	}
 }
 
 type mapOperator struct {

@@ -92,10 +92,21 @@ func InputColumns[Op, In any](name string, process func(*Op, *In) error) Part[Op
 	}}
 }
 
+// rowsBody gives rows to an operator one by one, as Map does, each with its key.
 func rowsBody[Op, In any](process func(*Op, *In) error) func(*Op) partBody {
 	return func(op *Op) partBody {
-		in, each := eachRow(op, process)
-		return partBody{into: in, each: each}
+		rows := make([]In, chunk)
+		return partBody{into: unsafe.Pointer(unsafe.SliceData(rows)), each: func(c *call, at int, bad []*row.Node) {
+			rows := rows[:min(chunk, c.rows-at)]
+			for i := range rows {
+				if c.selects(at + i); bad != nil && bad[i] != nil {
+					continue
+				}
+				if err := process(op, &rows[i]); err != nil {
+					c.fail(at+i, err.Error())
+				}
+			}
+		}}
 	}
 }
 
