@@ -106,7 +106,7 @@ func onDisk(b *testing.B, s Spec, keys int) {
 
 func BenchmarkWindowJoin(b *testing.B) {
 	for _, slides := range []int{1, 10} {
-		b.Run(fmt.Sprintf("keys=1000/slides=%d", slides), func(b *testing.B) {
+		b.Run(fmt.Sprintf("keys=10000/slides=%d", slides), func(b *testing.B) {
 			benchmark(b, Spec{Window: &Window{Size: micros(10_000), Slide: micros(10_000 / slides)}}, 10_000, inMemory())
 		})
 	}

@@ -118,6 +118,21 @@ func TestJoinThatIsCancelledForgetsNoMore(t *testing.T) {
 	}
 }
 
+func TestRowOfASlidingWindowIsKeptOnce(t *testing.T) {
+	b := open(t, windows(Left, 1000, 1))
+	b.must(b.give(InputLeft, left(1, "k", 5)))
+	for at := range abi.EventTime(1004) {
+		b.advance(at)
+		if n := b.store.Stats().Entries; n != 2 {
+			t.Fatalf("%d entries are kept of a row at the watermark %d, should be it and a timer", n, at)
+		}
+	}
+	b.advance(2000)
+	if len(b.rows) != 1000 || b.store.Stats().Entries != 0 {
+		t.Errorf("%d windows have the row, should be 1000, and %d entries are left", len(b.rows), b.store.Stats().Entries)
+	}
+}
+
 func TestDeletedVersionIsForgotten(t *testing.T) {
 	b := open(t, temporal(Inner))
 	gone := right("k", 2, 20)
