@@ -28,7 +28,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	asJSON, conform := false, false
 	cmd := &cobra.Command{
 		Use:   "inspect MODULE",
-		Short: "Print what a module holds: operators, schemas, imports, memory, cost",
+		Short: "Print what a module holds: operators, schemas, state, imports, memory, cost",
 		Args:  exactly(1, "the path of a module"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := a.interruptible(cmd.Context())
@@ -153,6 +153,8 @@ type (
 		Inputs      []portJSON  `json:"inputs"`
 		Outputs     []portJSON  `json:"outputs"`
 		Config      []fieldJSON `json:"config,omitempty"`
+		Key         []fieldJSON `json:"key,omitempty"` // of a process; empty where the pipeline says it
+		States      []stateJSON `json:"states,omitempty"`
 		Accumulator string      `json:"accumulator,omitempty"`
 		Counters    []string    `json:"counters,omitempty"`
 		EmptyCall   int64       `json:"empty_call_fuel"` // -1 where it can't be told
@@ -162,6 +164,8 @@ type (
 		Columns []fieldJSON `json:"columns"`
 		Forward bool        `json:"forward,omitempty"`
 		Time    bool        `json:"time,omitempty"`
+
+		Broadcast bool `json:"broadcast,omitempty"`
 	}
 	fieldJSON struct {
 		Name     string `json:"name"`
@@ -183,7 +187,10 @@ func inspection(r *wasm.Report) inspectionJSON {
 	for i, op := range r.Description.Operators {
 		o := operatorJSON{
 			Name: op.Name, Kind: op.Kind.String(), Doc: op.Doc, Inputs: ports(op.Inputs), Outputs: ports(op.Outputs),
-			Config: fields(op.Config), Counters: op.Counters, EmptyCall: r.EmptyCalls[i],
+			Config: fields(op.Config), Counters: op.Counters, EmptyCall: r.EmptyCalls[i], States: states(op.States),
+		}
+		if len(op.Key) > 0 {
+			o.Key = fields(op.Key)
 		}
 		if op.Accumulator != nil {
 			o.Accumulator = op.Accumulator.TypeString()
@@ -196,7 +203,7 @@ func inspection(r *wasm.Report) inspectionJSON {
 func ports(in []describe.Port) []portJSON {
 	out := make([]portJSON, len(in))
 	for i, p := range in {
-		out[i] = portJSON{Name: p.Name, Columns: fields(p.Fields), Forward: p.Forward, Time: p.Time}
+		out[i] = portJSON{Name: p.Name, Columns: fields(p.Fields), Forward: p.Forward, Time: p.Time, Broadcast: p.Broadcast}
 	}
 	return out
 }
@@ -251,6 +258,10 @@ func printOperator(w *bytes.Buffer, op operatorJSON) {
 	for _, p := range op.Outputs {
 		printPort(w, "output", p)
 	}
+	printFields(w, "key", op.Key)
+	for _, s := range op.States {
+		printState(w, s)
+	}
 	if op.Accumulator != "" {
 		fmt.Fprintf(w, "  accumulator  %s\n", op.Accumulator)
 	}
@@ -274,6 +285,9 @@ func printPort(w *bytes.Buffer, side string, p portJSON) {
 	}
 	if p.Time {
 		notes = append(notes, "with event time")
+	}
+	if p.Broadcast {
+		notes = append(notes, "broadcast")
 	}
 	if len(notes) > 0 {
 		head += " (" + strings.Join(notes, ", ") + ")"
