@@ -29,6 +29,14 @@ type Time struct {
 	Align *Align
 }
 
+// MarkColumn returns the column that the watermark comes from, -1 where it is not punctuated.
+func (t *Time) MarkColumn() int {
+	if t.Punctuated {
+		return t.Mark
+	}
+	return -1
+}
+
 // Align keeps the splits of all sources that name the same group together: one that is ahead of the
 // slowest pauses. What is ahead would only wait in state for what is behind.
 type Align struct {

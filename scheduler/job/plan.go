@@ -179,13 +179,7 @@ func (p *planner) split(n *graph.Node, s operator.Split, number int, to exchange
 }
 
 func (p *planner) timestamps(n *graph.Node, t *graph.Time) *task.Timestamps {
-	if t.Punctuated {
-		return &task.Timestamps{
-			Column: t.Column, Mark: t.Mark, Marks: watermark.Punctuated(), Pool: p.opts.Pool,
-			Backwards: p.stats[n].counters.Get("watermarks_backwards"),
-		}
-	}
-	return &task.Timestamps{Column: t.Column, Mark: -1, Marks: watermark.BoundedOutOfOrderness(t.OutOfOrder), Pool: p.opts.Pool}
+	return task.NewTimestamps(t.Column, t.MarkColumn(), t.OutOfOrder, p.opts.Pool, p.stats[n].counters)
 }
 
 // populate makes the operators or writers of a node, one a subtask.

@@ -127,7 +127,7 @@ func (n *Node) Emit(ctx context.Context, port int, b *batch.Batch) error {
 		if b.Rows() > 0 {
 			n.Time.active = n.now()
 		}
-		return n.Time.put(ctx, b, &n.Failures, (*timedNode)(n))
+		return n.Time.Put(ctx, b, (*timedNode)(n))
 	}
 	return n.emit(ctx, port, b)
 }
@@ -216,7 +216,7 @@ func (n *Node) resume(ctx context.Context, t abi.EventTime) error {
 		if n.Time.alone {
 			return nil
 		}
-		t, n.Time.quiet = n.Time.latest(), false
+		t, n.Time.quiet = n.Time.sent, false
 	}
 	return n.links(func(l Link) error {
 		if l.Next != nil {
@@ -244,19 +244,22 @@ func (n *Node) idle(ctx context.Context) error {
 // timedNode is a node as its Timestamps see it.
 type timedNode Node
 
-var _ timed = (*timedNode)(nil)
+var _ Timed = (*timedNode)(nil)
 
-func (n *timedNode) rows(ctx context.Context, b *batch.Batch) error {
+func (n *timedNode) Rows(ctx context.Context, b *batch.Batch) error {
 	return (*Node)(n).emit(ctx, 0, b)
 }
-func (n *timedNode) mark(ctx context.Context, t abi.EventTime) error {
+
+func (n *timedNode) Watermark(ctx context.Context, t abi.EventTime) error {
 	return (*Node)(n).forward(ctx, t)
 }
-func (n *timedNode) resume(ctx context.Context, t abi.EventTime) error {
+
+func (n *timedNode) Resume(ctx context.Context, t abi.EventTime) error {
 	return (*Node)(n).resume(ctx, t)
 }
-func (n *timedNode) letter(ctx context.Context, b *batch.Batch) error {
-	return (*Node)(n).emit(ctx, n.Failures.Port, b)
+
+func (n *timedNode) Fail(ctx context.Context, b *batch.Batch, row int, reason error) error {
+	return (*Node)(n).Fail(ctx, b, row, reason)
 }
 
 // end ends the node's edges to other tasks. What a sink has been given is shown: the others may go

@@ -144,23 +144,26 @@ func (s *Split) send(ctx context.Context, b *batch.Batch) error {
 	s.Stats.rows.Add(int64(b.Rows()))
 	s.Stats.idle.Store(0)
 	if s.Time == nil {
-		return s.rows(ctx, b)
+		return s.put(ctx, exchange.Element{Kind: exchange.Rows, Batch: b})
 	}
-	return s.Time.put(ctx, b, &s.Failures, s)
-}
-
-var _ timed = (*Split)(nil)
-
-func (s *Split) rows(ctx context.Context, b *batch.Batch) error {
-	return s.put(ctx, exchange.Element{Kind: exchange.Rows, Batch: b})
+	return s.Time.Put(ctx, b, (*timedSplit)(s))
 }
 
 func (s *Split) letter(ctx context.Context, b *batch.Batch) error {
 	return s.put(ctx, exchange.Element{Kind: exchange.Rows, Batch: b, Port: s.Failures.Port})
 }
 
-func (s *Split) mark(ctx context.Context, t abi.EventTime) error {
-	if err := s.put(ctx, exchange.Element{Kind: exchange.Watermark, Mark: t}); err != nil {
+// timedSplit is a split as its Timestamps see it.
+type timedSplit Split
+
+var _ Timed = (*timedSplit)(nil)
+
+func (s *timedSplit) Rows(ctx context.Context, b *batch.Batch) error {
+	return (*Split)(s).put(ctx, exchange.Element{Kind: exchange.Rows, Batch: b})
+}
+
+func (s *timedSplit) Watermark(ctx context.Context, t abi.EventTime) error {
+	if err := (*Split)(s).put(ctx, exchange.Element{Kind: exchange.Watermark, Mark: t}); err != nil {
 		return err
 	}
 	s.Stats.mark.Store(int64(t))
@@ -168,7 +171,15 @@ func (s *Split) mark(ctx context.Context, t abi.EventTime) error {
 	return nil
 }
 
-func (s *Split) resume(ctx context.Context, t abi.EventTime) error { return s.mark(ctx, t) }
+func (s *timedSplit) Resume(ctx context.Context, t abi.EventTime) error { return s.Watermark(ctx, t) }
+
+func (s *timedSplit) Fail(ctx context.Context, b *batch.Batch, row int, reason error) error {
+	letter, err := s.Failures.Row(b, row, reason)
+	if err != nil || letter == nil {
+		return err
+	}
+	return (*Split)(s).letter(ctx, letter)
+}
 
 // idle says that nothing is to be expected for now.
 func (s *Split) idle(ctx context.Context) error {

@@ -44,7 +44,7 @@ func newSplit(pool *batch.Pool, src *script, policy operator.Policy) *Split {
 
 // bounded returns what makes event time of the column "at".
 func bounded(pool *batch.Pool, bound time.Duration) *Timestamps {
-	return &Timestamps{Column: 1, Mark: -1, Marks: watermark.BoundedOutOfOrderness(bound), Pool: pool}
+	return NewTimestamps(1, -1, bound, pool, nil)
 }
 
 // received returns all that waits in an inbox of one channel, as text.

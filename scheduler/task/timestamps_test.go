@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,7 +39,7 @@ func marked(pool *batch.Pool, rows ...[2]int64) *batch.Batch {
 }
 
 func punctuated(pool *batch.Pool) *Timestamps {
-	return &Timestamps{Column: 1, Mark: 2, Marks: watermark.Punctuated(), Pool: pool, Backwards: &atomic.Int64{}}
+	return NewTimestamps(1, 2, 0, pool, &operator.Counters{})
 }
 
 func TestWatermarkComesFromAColumnAndOneThatGoesBackwardsIsCounted(t *testing.T) {
@@ -59,7 +58,7 @@ func TestWatermarkComesFromAColumnAndOneThatGoesBackwardsIsCounted(t *testing.T)
 		"rows 0 [1 2] at [10 4]", "watermark 9", "rows 0 [3 4] at [8 11]",
 		"rows 0 [1 3] at [12 14]",
 		"end")
-	if back, failed := s.Time.Backwards.Load(), s.Failures.Stats.Failed.Load(); back != 2 || failed != 1 || pool.Live() != 0 {
+	if back, failed := s.Time.backwards.Load(), s.Failures.Stats.Failed.Load(); back != 2 || failed != 1 || pool.Live() != 0 {
 		t.Errorf("%d watermarks went backwards, %d rows failed, %d batches are left", back, failed, pool.Live())
 	}
 }
@@ -174,7 +173,7 @@ func TestOperatorMakesTheWatermarkAnewFromItsRows(t *testing.T) {
 
 func TestOperatorMakesTheWatermarkOfTheTimeThatRowsHave(t *testing.T) {
 	pool := &batch.Pool{}
-	task, after, out := retimed(pool, 1, &Timestamps{Column: -1, Mark: -1, Marks: watermark.BoundedOutOfOrderness(0), Pool: pool})
+	task, after, out := retimed(pool, 1, NewTimestamps(-1, -1, 0, pool, nil))
 	timed := func(rs ...row) exchange.Element {
 		b := rows(pool, rs...)
 		return exchange.Element{Batch: pool.WithTimes(b, b.Columns[1].EventTimes())}

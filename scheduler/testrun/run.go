@@ -59,7 +59,8 @@ type vertex struct {
 	marks    *watermark.Merger
 	links    [][]link // by output port
 	failures task.Failures
-	taken    []*batch.Batch // of a sink
+	time     *task.Timestamps // of a node that makes the watermark anew, else nil
+	taken    []*batch.Batch   // of a sink
 }
 
 // link is where an output goes.
@@ -88,6 +89,9 @@ func New(ctx context.Context, g *graph.Graph, opts Options) (*Run, error) {
 		}
 		if n.Stateful {
 			v.store = memory.New(everything)
+		}
+		if n.Time != nil {
+			v.time = task.NewTimestamps(n.Time.Column, n.Time.MarkColumn(), n.Time.OutOfOrder, r.pool, v.counters)
 		}
 		r.vertices = append(r.vertices, v)
 		r.byNode[n] = v
@@ -271,6 +275,33 @@ func (r *Run) Close(ctx context.Context) error {
 
 // Emit sends rows on.
 func (v *vertex) Emit(ctx context.Context, port int, b *batch.Batch) error {
+	if v.time != nil && port == 0 {
+		return v.time.Put(ctx, b, (*timedVertex)(v))
+	}
+	return v.emit(ctx, port, b)
+}
+
+// timedVertex is a vertex as its Timestamps see it.
+type timedVertex vertex
+
+var _ task.Timed = (*timedVertex)(nil)
+
+func (v *timedVertex) Rows(ctx context.Context, b *batch.Batch) error {
+	return (*vertex)(v).emit(ctx, 0, b)
+}
+
+func (v *timedVertex) Watermark(ctx context.Context, t abi.EventTime) error {
+	return (*vertex)(v).forward(ctx, t)
+}
+
+// Resume does nothing: here nothing is ever idle.
+func (v *timedVertex) Resume(context.Context, abi.EventTime) error { return nil }
+
+func (v *timedVertex) Fail(ctx context.Context, b *batch.Batch, row int, reason error) error {
+	return (*vertex)(v).Fail(ctx, b, row, reason)
+}
+
+func (v *vertex) emit(ctx context.Context, port int, b *batch.Batch) error {
 	defer b.Release()
 	if b.Rows() == 0 {
 		return nil
@@ -316,6 +347,14 @@ func (v *vertex) advance(ctx context.Context, channel int, t abi.EventTime) erro
 			return err
 		}
 	}
+	if v.time != nil && t != watermark.Max {
+		return nil // it goes by its own rows
+	}
+	return v.forward(ctx, t)
+}
+
+// forward passes a watermark on.
+func (v *vertex) forward(ctx context.Context, t abi.EventTime) error {
 	for _, port := range v.links {
 		for _, l := range port {
 			if err := l.to.advance(ctx, l.channel, t); err != nil {

@@ -216,3 +216,44 @@ func TestOutcomesAreWhatUpdateWrites(t *testing.T) {
 		t.Errorf("%v\n%s", err, text)
 	}
 }
+
+// passing is an operator that passes rows on.
+type passing struct{ operator.Operator }
+
+func (passing) Open(context.Context) error                                      { return nil }
+func (passing) Watermark(context.Context, abi.EventTime, operator.Output) error { return nil }
+func (passing) Close(context.Context) error                                     { return nil }
+func (passing) Process(ctx context.Context, _ int, b *batch.Batch, out operator.Output) error {
+	return out.Emit(ctx, 0, b.Retain())
+}
+
+func TestWatermarkOfTheScriptEndsAtAnOperatorThatMakesItsOwn(t *testing.T) {
+	s := suite(t, false, `
+tests:
+  one:
+    steps:
+      - rows: {words: [{word: a, at: 2001-01-02}]}
+        expect: {out: [{word: a}]}
+      - watermark: 2001-01-05
+        expect: {}
+      - rows: {words: [{word: b, at: 2001-01-01}]}
+        expect: {}
+      - rows: {words: [{word: c, at: 2001-01-03}]}
+        expect: {out: [{word: c}]}
+      - end: true
+        expect: {out: [{word: c}]}
+`)
+	nodes := s.Graph.Nodes
+	again := &graph.Node{
+		Name: "again", Parallelism: 1, DeadLetters: -1, Inputs: nodes[1].Inputs, Outputs: []graph.Port{{Schema: schema}},
+		New:  func(operator.Context) (operator.Operator, error) { return passing{}, nil },
+		Time: &graph.Time{Column: 1},
+	}
+	nodes[1].Inputs = []graph.Edge{{From: again}}
+	s.Graph.Nodes = slices.Insert(nodes, 1, again)
+	for _, restored := range []bool{false, true} {
+		if text := faults(t, s, restored); text != "" {
+			t.Errorf("restored %v: %s", restored, text)
+		}
+	}
+}
