@@ -121,8 +121,8 @@ func (j *journal) change(key, value []byte) error {
 
 // keep forgets what was there: the call is done.
 func (j *journal) keep() {
-	j.keys.Reset()
-	j.olds.Reset()
+	empty(&j.keys)
+	empty(&j.olds)
 	j.over, j.inCall = false, false
 }
 

@@ -59,7 +59,7 @@ type Limits struct {
 	EmitBytes int64 // that one call may make of output, forwarded columns included; 256 MiB
 	// StateBytes is what one call may put into its state, and what of its state it may change; 256 MiB.
 	StateBytes    int64
-	StateRowBytes int64 // of one row of a state; 8 MiB, at most 32
+	StateRowBytes int64 // of one row of a state; 4 MiB, at most 32
 	// BadRows is how many rows of one batch may bring the guest down before the operator fails;
 	// each costs an instance. 64.
 	BadRows int
@@ -101,7 +101,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&l.Emits, abi.MaxRows)
 	setDefault(&l.EmitBytes, 256<<20)
 	setDefault(&l.StateBytes, 256<<20)
-	setDefault(&l.StateRowBytes, 8<<20)
+	setDefault(&l.StateRowBytes, 4<<20)
 	setDefault(&l.BadRows, 64)
 	setDefault(&l.LogBytes, 512<<10)
 	setDefault(&l.LogRate, 64<<10)

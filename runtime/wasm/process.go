@@ -180,7 +180,9 @@ func (o *process) step(ctx context.Context, part *batch.Batch, rows []uint32, na
 		}
 		f := g.process
 		if name == abi.ExportTimer {
-			f = g.timer
+			if f = g.timer; f == nil {
+				return breachf("timers are due that an earlier version of the module has set, and this one does not export %s", abi.ExportTimer)
+			}
 		}
 		return g.run(ctx, f, name, o.emits, uint64(at.ptr), uint64(at.size))
 	}, func(emitted []batch.Message) error {

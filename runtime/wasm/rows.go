@@ -14,7 +14,7 @@ import (
 
 // getChunk is how many rows are read from the store at a time: with the most that a row may have, it
 // bounds the memory that reading takes.
-const getChunk = 128
+const getChunk = 64
 
 // get makes the answer: a row for each that is asked for.
 func (s *states) get(k *keptState, request *batch.Message) error {

@@ -161,6 +161,19 @@ func (s *states) drop() {
 		s.incoming = batch.Message{}
 	}
 	s.scans = s.scans[:0]
+	empty(&s.values)
+	empty(&s.mapKeys)
+}
+
+// mostScratch is how much memory of a list that a call has filled is kept for the next one.
+const mostScratch = 16 << 20
+
+// empty empties a list, and lets go of its memory where that is much.
+func empty(list *state.Strings) {
+	if list.Size() > mostScratch {
+		*list = state.Strings{}
+	}
+	list.Reset()
 }
 
 // forget lets go of the last result.
