@@ -213,6 +213,31 @@ func TestTemporalJoinSeesTheVersionAsOfTheLeftRow(t *testing.T) {
 	}
 }
 
+func TestLateVersionsAreTheSameInEachRun(t *testing.T) {
+	for seed := range seeds(80) {
+		g := newGenerator(seed)
+		script := g.script(25)
+		for i := range script {
+			for n := range script[i].Rows {
+				if r := &script[i].Rows[n]; script[i].Input == InputRight {
+					r.Kind = []batch.RowKind{batch.Insert, batch.UpdateAfter, batch.Delete}[g.IntN(3)]
+				}
+			}
+		}
+		var want [3][]string
+		for n, c := range cases(g, seed, 4) {
+			r := operatortest.Run(t, subject(temporal(Left)), c, script)
+			for port := range want {
+				got := operatortest.Lines(r.Port(port))
+				if n == 0 {
+					want[port] = got
+				}
+				operatortest.Same(t, label(fmt.Sprintf("port %d, %v", port, c)), got, want[port])
+			}
+		}
+	}
+}
+
 // TestInterleavingOfTheInputsDoesNotMatter lets each input have rows that are never behind its own
 // watermark; the watermark over both is the lesser of the two.
 func TestInterleavingOfTheInputsDoesNotMatter(t *testing.T) {
