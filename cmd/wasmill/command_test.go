@@ -19,7 +19,7 @@ func TestWhatIsMistypedGetsTheNearestNameAndCodeTwo(t *testing.T) {
 	}{
 		"command":         {[]string{"rum"}, `wasmill has no command "rum"; did you mean "run"?`},
 		"subcommand":      {[]string{"new", "oprator"}, `wasmill new has no command "oprator"; did you mean "operator"?`},
-		"no command":      {[]string{"zzzzzzzz"}, `wasmill has no command "zzzzzzzz"; there are check, inspect, new, run, version`},
+		"no command":      {[]string{"zzzzzzzz"}, `wasmill has no command "zzzzzzzz"; there are check, inspect, new, run, test, version`},
 		"file":            {[]string{"p.yaml"}, `"p.yaml" is a file, not a command of wasmill; to run a pipeline: wasmill run p.yaml`},
 		"flag":            {[]string{"run", "--jsn", "p.yaml"}, `unknown flag: --jsn; did you mean "--json"?; see: wasmill run --help`},
 		"short flag":      {[]string{"run", "-j", "p.yaml"}, `unknown shorthand flag: 'j' in -j; see: wasmill run --help`},
