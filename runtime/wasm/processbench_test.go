@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
 	"github.com/wasmill/wasmill/runtime/wasm"
 	"github.com/wasmill/wasmill/scheduler/operator"
@@ -102,4 +103,37 @@ func BenchmarkLedger(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkTimers reports what it costs to set a timer for a row and to fire it, each of a key of its own.
+func BenchmarkTimers(b *testing.B) {
+	m := load(b, newEngine(b, wasm.Options{}), guests["go"](b))
+	s := overStore(newStage(b))
+	sp := keyedSpec(b, m, s, "alarm")
+	o := openMap(b, m, s, sp)
+	const n = 1024
+	out, now := &sink{}, int64(0)
+	in := s.Pool.NewBuilder(sp.Inputs[0].Schema)
+	for b.Loop() {
+		for row := range n {
+			in.Column(0).AppendInt64(int64(row))
+			in.Column(1).AppendString("event")
+			in.Column(2).AppendInt64(now + int64(row*7919%n))
+			in.Column(3).AppendNull()
+			in.EndRow()
+		}
+		rows := in.Finish()
+		if err := o.Process(b.Context(), 0, rows, out); err != nil {
+			b.Fatal(err)
+		}
+		rows.Release()
+		now += n
+		if err := o.Watermark(b.Context(), abi.EventTime(now), out); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if out.rows != b.N*n {
+		b.Fatalf("%d timers of %d fired", out.rows, b.N*n)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/timer")
 }
