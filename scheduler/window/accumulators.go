@@ -47,7 +47,11 @@ const (
 	stored                   // the store has something
 	changed                  // since the last early result
 	pending                  // a result of it is to follow before another row is added
+	hot                      // rows were added when it was dirty already, since memory was last short
 )
+
+// hotter shifts dirty to hot.
+const hotter = 4
 
 // member is an aggregate.
 type member struct {
@@ -191,7 +195,8 @@ func (a *accumulators) add(ctx context.Context, b *batch.Batch, slots []uint32, 
 func (a *accumulators) touch(slots []uint32, rows int64) {
 	marks := a.marks
 	for _, s := range slots {
-		marks[s] |= a.touched
+		m := marks[s]
+		marks[s] = m | a.touched | m&dirty<<hotter
 	}
 	if a.counted {
 		for _, s := range slots {

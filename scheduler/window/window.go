@@ -27,7 +27,7 @@ var (
 //
 // A group is a slice of event time and a key; its slot is its number in all aggregates. A window
 // is made of slices, each of which a row is folded into once. Groups lie in memory, and in the store
-// as of the last Flush; when they take too much memory, those are dropped that were not used since.
+// as of the last Flush; when they take too much memory, those that are not hot are dropped.
 //
 // Invariants: slices are sorted and disjoint; a slice that is not partial has all its groups in
 // memory; a group that is not dirty is in the store as it is in memory; a slice all of whose windows
@@ -360,77 +360,4 @@ func (w *Aligned) assign(ctx context.Context, b *batch.Batch) error {
 		w.running.stale(s, w.slots[len(w.slots)-(r.to-r.from):])
 	}
 	return nil
-}
-
-// Flush writes the groups that differ from what the store has.
-func (w *Aligned) Flush(ctx context.Context) error {
-	for _, s := range w.slices {
-		if !s.dirty {
-			continue
-		}
-		w.places = w.places[:0]
-		for place, slot := range s.keys.slots {
-			if w.groups.marks[slot]&dirty != 0 {
-				w.places = append(w.places, uint32(place))
-			}
-		}
-		if err := w.keeper.save(ctx, s, w.places); err != nil {
-			return err
-		}
-		s.dirty = false
-	}
-	return nil
-}
-
-// memory returns about how many bytes the operator holds.
-func (w *Aligned) memory() int64 {
-	n := w.groups.memory()
-	for _, s := range w.slices {
-		n += s.keys.memory()
-	}
-	return n
-}
-
-// limit drops groups from memory where they take too much: those that were not used since the last
-// Flush, or all where most were.
-func (w *Aligned) limit(ctx context.Context) error {
-	if w.memory() <= w.spec.Memory {
-		return nil
-	}
-	w.running.reset()
-	keep := make([]bool, len(w.groups.marks))
-	used := 0
-	for slot, m := range w.groups.marks {
-		if keep[slot] = m&dirty != 0; keep[slot] {
-			used++
-		}
-	}
-	if 2*used > w.groups.live {
-		clear(keep)
-	}
-	if err := w.Flush(ctx); err != nil {
-		return err
-	}
-	for _, s := range w.slices {
-		w.shrink(s, keep)
-	}
-	return nil
-}
-
-// shrink drops the groups of a slice that are not to be kept.
-func (w *Aligned) shrink(s *slice, keep []bool) {
-	was := s.keys
-	s.keys = index{key: w.key}
-	var gone []uint32
-	for place, slot := range was.slots {
-		if keep[slot] {
-			w.place[slot] = uint32(s.keys.len())
-			s.keys.putOther(&was, place, func() uint32 { return slot })
-			continue
-		}
-		s.changedOut = s.changedOut || w.groups.marks[slot]&changed != 0
-		s.partial = true
-		gone = append(gone, slot)
-	}
-	w.groups.release(gone)
 }
