@@ -206,7 +206,7 @@ func identity(origins []uint32) bool {
 	moved, i := uint32(0), uint32(0)
 	for ; len(origins) >= 4; origins = origins[4:] {
 		o := (*[4]uint32)(origins)
-		moved |= o[0] ^ i | o[1] ^ (i + 1) | o[2] ^ (i + 2) | o[3] ^ (i + 3)
+		moved |= (o[0] ^ i) | (o[1] ^ (i + 1)) | (o[2] ^ (i + 2)) | (o[3] ^ (i + 3))
 		i += 4
 	}
 	for _, origin := range origins {
