@@ -16,7 +16,6 @@ import (
 	"github.com/wasmill/wasmill/runtime/wasm"
 	"github.com/wasmill/wasmill/scheduler/operator"
 	"github.com/wasmill/wasmill/scheduler/watermark"
-	"github.com/wasmill/wasmill/sdk/build"
 	"github.com/wasmill/wasmill/sdk/build/guesttest"
 	"github.com/wasmill/wasmill/state"
 	"github.com/wasmill/wasmill/state/memory"
@@ -75,10 +74,10 @@ func ledgerRows(s *stage, sp operator.ModuleSpec, keys, batches, n int) []*batch
 
 // BenchmarkLedger reports what a read, change and write of keyed state costs a row, through a guest.
 func BenchmarkLedger(b *testing.B) {
-	for lang, path := range map[build.Language]string{
-		build.C: filepath.Join("testdata", "process"), build.Go: filepath.Join(sdks, "go", "conformance"),
+	for lang, module := range map[string]string{
+		"c": guesttest.Build(b, "c", filepath.Join("testdata", "process")), "go": guests["go"](b),
 	} {
-		m := load(b, newEngine(b, wasm.Options{}), guesttest.Build(b, lang, path))
+		m := load(b, newEngine(b, wasm.Options{}), module)
 		for _, keys := range []int{10, 10_000, 1_000_000} {
 			b.Run(fmt.Sprintf("%s/keys=%d", lang, keys), func(b *testing.B) {
 				s := overStore(newStage(b))
