@@ -37,6 +37,9 @@ func (t *Table) Len() int { return t.live }
 // Cap returns a bound that every number is below.
 func (t *Table) Cap() int { return len(t.entries) }
 
+// Bytes returns how many bytes the keys take.
+func (t *Table) Bytes() int { return len(t.keys) }
+
 // Hash is the hash that Table and key groups go by: XXH64.
 func Hash(key []byte) uint64 { return xxhash.Sum64(key) }
 

@@ -172,6 +172,7 @@ func (w *Aligned) forget(t abi.EventTime) error {
 			return err
 		}
 		w.groups.release(s.keys.slots)
+		w.keyBytes -= s.bytes
 		if len(w.spare) < spares && s.keys.len() <= spareKeys {
 			keys := s.keys
 			keys.reset()

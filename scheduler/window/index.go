@@ -99,7 +99,7 @@ func (x *index) len() int { return len(x.slots) }
 func (x *index) memory() int64 {
 	n := int64(16*len(x.cells) + 8*len(x.values) + 4*len(x.slots))
 	if !x.key.number {
-		n += 48 * int64(x.texts.Len())
+		n += 48*int64(x.texts.Len()) + int64(x.texts.Bytes())
 	}
 	return n
 }

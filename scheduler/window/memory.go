@@ -28,12 +28,13 @@ func (w *Aligned) Flush(ctx context.Context) error {
 }
 
 // memory returns about how many bytes the operator holds.
-func (w *Aligned) memory() int64 {
-	n := w.groups.memory()
-	for _, s := range w.slices {
-		n += s.keys.memory()
-	}
-	return n
+func (w *Aligned) memory() int64 { return w.groups.memory() + w.keyBytes }
+
+// count brings w.keyBytes up to date after keys of a slice came or went.
+func (w *Aligned) count(s *slice) {
+	now := s.keys.memory()
+	w.keyBytes += now - s.bytes
+	s.bytes = now
 }
 
 // limit drops groups from memory where they take too much: those that are not hot, or all where most
@@ -79,4 +80,5 @@ func (w *Aligned) shrink(s *slice, keep []bool) {
 		gone = append(gone, slot)
 	}
 	w.groups.release(gone)
+	w.count(s)
 }

@@ -42,7 +42,6 @@ type results struct {
 	stored state.Strings
 	before state.Strings
 	slots  []uint32
-	places []uint32
 	out    []*batch.ColumnBuilder
 }
 

@@ -41,15 +41,16 @@ type Aligned struct {
 	late     *atomic.Int64
 	mark     abi.EventTime
 
-	key     *keyColumns
-	groups  *accumulators
-	keeper  keeper
-	slices  []*slice
-	spare   []*slice // to use again
-	place   []uint32 // by slot: the place of its key in its slice
-	results results
-	running running // of windows of several slices
-	tick    time.Time
+	key      *keyColumns
+	groups   *accumulators
+	keeper   keeper
+	slices   []*slice
+	spare    []*slice // to use again
+	place    []uint32 // by slot: the place of its key in its slice
+	keyBytes int64    // that the keys of all slices take
+	results  results
+	running  running // of windows of several slices
+	tick     time.Time
 
 	filling *slice // whose groups newSlot makes
 	newSlot func() uint32
@@ -73,6 +74,11 @@ type slice struct {
 	dirty      bool // a group may be dirty
 	changed    bool // a group in memory may have changed since the last early results
 	changedOut bool // a group in the store, and not in memory, may have
+
+	bytes    int64         // of keys, as they are counted in Aligned.keyBytes
+	what     disposition   // of its rows,
+	whatAt   abi.EventTime // as of this watermark,
+	whatSure bool          // where it is known
 }
 
 // Slices that are kept to use again: so many, of so many keys.
@@ -238,8 +244,11 @@ func (w *Aligned) cut(times []abi.EventTime) bool {
 		r := run{from: row}
 		var start, end abi.EventTime
 		if at, ok := w.at(times[row]); ok {
-			r.slice = w.slices[at]
-			r.what, start, end = w.disposition(r.slice.number), r.slice.start, r.slice.end
+			s := w.slices[at]
+			if !s.whatSure || s.whatAt != w.mark {
+				s.what, s.whatAt, s.whatSure = w.disposition(s.number), w.mark, true
+			}
+			r.slice, r.what, start, end = s, s.what, s.start, s.end
 		} else {
 			n := w.grid.slice(times[row])
 			r.what, start, end = w.disposition(n), w.grid.start(n), w.grid.start(n+1)
@@ -357,6 +366,7 @@ func (w *Aligned) assign(ctx context.Context, b *batch.Batch) error {
 				return err
 			}
 		}
+		w.count(s)
 		w.running.stale(s, w.slots[len(w.slots)-(r.to-r.from):])
 	}
 	return nil
