@@ -15,6 +15,7 @@ import (
 	"github.com/wasmill/wasmill/scheduler/operator"
 	"github.com/wasmill/wasmill/scheduler/operatortest"
 	"github.com/wasmill/wasmill/scheduler/watermark"
+	"github.com/wasmill/wasmill/state"
 )
 
 var schema = &abi.Schema{Fields: []abi.Field{{Name: "key", Type: abi.Int64}, {Name: "value", Type: abi.String}}}
@@ -153,7 +154,7 @@ func specs() map[string]Spec {
 }
 
 func TestKeepsTheRowsThatANaiveDeduplicationKeeps(t *testing.T) {
-	seeds := uint64(40)
+	seeds := uint64(30)
 	if testing.Short() {
 		seeds = 4
 	}
@@ -170,6 +171,49 @@ func TestKeepsTheRowsThatANaiveDeduplicationKeeps(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestStateOnDiskGivesTheSame(t *testing.T) {
+	disk := operatortest.Pebble(t)
+	for name, spec := range specs() {
+		for seed := range uint64(2) {
+			script := script(rand.New(rand.NewPCG(seed, 2)))
+			o := &oracle{spec: spec}
+			o.run(script)
+			c := operatortest.Case{Seed: seed, Parallelism: 2, BatchRows: 2, Backend: disk, Restores: 0.1}
+			r := operatortest.Run(t, subject(spec), c, script)
+			t.Log(name)
+			operatortest.Same(t, c, operatortest.Lines(r.Port(PortKept)), operatortest.Lines(o.kept))
+			operatortest.Same(t, c, operatortest.Lines(r.Port(PortLate)), operatortest.Lines(o.late))
+		}
+	}
+}
+
+func TestBrokenStateIsAnError(t *testing.T) {
+	for name, spec := range specs() {
+		for _, broken := range []string{"short", "\x80\x00\x00\x00\x00\x00\x00\x00 and no row"} {
+			if !spec.Changes() && broken != "short" {
+				continue // nobody reads a row
+			}
+			ctx, out := operatortest.Bench(t)
+			spec.Input, spec.Key, spec.Timed = schema, []int{0}, true
+			d := New(ctx, spec)
+			builder := ctx.Pool.NewBuilder(schema)
+			builder.Column(0).AppendInt64(1)
+			builder.AppendTime(map[Keep]abi.EventTime{First: -1, Last: 1}[spec.Keep]) // the value's is 0
+			builder.EndRow()
+			b := builder.Finish()
+			key := operatortest.Key(b, spec.Key, 0)
+			if err := ctx.State.Put(state.AppendKey(nil, state.GroupOf(key, ctx.Groups), kept, key, nil), []byte(broken)); err != nil {
+				t.Fatal(err)
+			}
+			err := d.Process(t.Context(), 0, b, out)
+			b.Release()
+			if over := spec.TTL > 0 && spec.By == Arrival && broken != "short"; err == nil && !over {
+				t.Errorf("%s: a value %q in the store was taken", name, broken)
+			}
+		}
 	}
 }
 

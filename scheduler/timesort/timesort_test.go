@@ -109,6 +109,18 @@ func TestRowsOfEachKeyComeInOrderOfTime(t *testing.T) {
 	}
 }
 
+func TestStateOnDiskGivesTheSame(t *testing.T) {
+	disk := operatortest.Pebble(t)
+	for seed := range uint64(10) {
+		script := script(rand.New(rand.NewPCG(seed, 1)))
+		onTime, late := split(script)
+		c := operatortest.Case{Seed: seed, Parallelism: 2, BatchRows: 2, Backend: disk, Restores: 0.1}
+		r := operatortest.Run(t, subject(Spec{Input: schema, Key: []int{0}}), c, script)
+		operatortest.Same(t, c, operatortest.Lines(r.Port(PortSorted)), operatortest.Lines(onTime))
+		operatortest.Same(t, c, operatortest.Lines(r.Port(PortLate)), operatortest.Lines(late))
+	}
+}
+
 // byValue compares values of one type, nulls first.
 func byValue(a, b any) int {
 	if a == nil || b == nil {

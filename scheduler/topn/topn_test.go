@@ -237,13 +237,9 @@ func script(r *rand.Rand, changes bool, most int) []operatortest.Event {
 	return append(script, operatortest.Watermark(watermark.Max))
 }
 
-func TestTopIsThatOfANaiveSort(t *testing.T) {
-	seeds := uint64(12)
-	if testing.Short() {
-		seeds = 2
-	}
+func specs() map[string]Spec {
 	by := []rows.By{{Column: 2, Descending: true}}
-	for name, spec := range map[string]Spec{
+	return map[string]Spec{
 		"inserts":         {Key: []int{1}, Rows: 3, By: by},
 		"inserts, ranked": {Key: []int{1}, Rows: 3, By: by, Rank: "rank"},
 		"ascending":       {Key: []int{1}, Rows: 1, By: []rows.By{{Column: 2}, {Column: 0, Descending: true}}},
@@ -255,7 +251,15 @@ func TestTopIsThatOfANaiveSort(t *testing.T) {
 		"tumbling":        {Key: []int{1}, Rows: 2, By: by, Rank: "rank", Window: &Window{End: -1, Size: 5 * time.Microsecond}},
 		"tumbling, all":   {Rows: 3, By: by, Window: &Window{End: -1, Size: 3 * time.Microsecond}},
 		"end":             {Key: []int{1}, Rows: 2, By: by, Rank: "rank", Window: &Window{End: 3}},
-	} {
+	}
+}
+
+func TestTopIsThatOfANaiveSort(t *testing.T) {
+	seeds := uint64(12)
+	if testing.Short() {
+		seeds = 2
+	}
+	for name, spec := range specs() {
 		t.Run(name, func(t *testing.T) {
 			for seed := range seeds {
 				most := 14
@@ -281,6 +285,19 @@ func TestTopIsThatOfANaiveSort(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestStateOnDiskGivesTheSame(t *testing.T) {
+	disk := operatortest.Pebble(t)
+	for name, spec := range specs() {
+		script := script(rand.New(rand.NewPCG(1, 2)), spec.Changes, 40)
+		o := &oracle{spec: spec}
+		o.run(script)
+		c := operatortest.Case{Seed: 1, Parallelism: min(2, 1+len(spec.Key)), BatchRows: 3, Backend: disk, Restores: 0.1}
+		r := operatortest.Run(t, subject(spec), c, script)
+		t.Log(name)
+		operatortest.Same(t, c, operatortest.Lines(r.Port(PortTop)), operatortest.Lines(o.top))
 	}
 }
 
