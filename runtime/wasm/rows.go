@@ -12,9 +12,22 @@ import (
 	"github.com/wasmill/wasmill/state/kind"
 )
 
-// getChunk is how many rows are read from the store at a time: with the most that a row may have, it
-// bounds the memory that reading takes.
-const getChunk = 64
+// How many rows are read from the store at a time. Rows that are large, for all the host knows, are read few at a
+// time: with the most that a row may have this bounds the memory that reading takes.
+const (
+	getSmall = 4096
+	getLarge = 64
+)
+
+// chunk returns how many rows of a state are read at a time.
+func chunk(d *describe.State) int {
+	for i := range d.Fields {
+		if f := &d.Fields[i]; f.Type != abi.Bool && f.Type.Width() == 0 {
+			return getLarge
+		}
+	}
+	return getSmall
+}
 
 // get makes the answer: a row for each that is asked for.
 func (s *states) get(k *keptState, request *batch.Message) error {
@@ -30,8 +43,8 @@ func (s *states) get(k *keptState, request *batch.Message) error {
 		return err
 	}
 	s.missing = s.missing[:0]
-	for from := 0; from < len(keys) && err == nil; from += getChunk {
-		err = s.getSome(k, keys[from:min(from+getChunk, len(keys))], request, from)
+	for from := 0; from < len(keys) && err == nil; from += k.chunk {
+		err = s.getSome(k, keys[from:min(from+k.chunk, len(keys))], request, from)
 	}
 	if err != nil {
 		k.abandon()

@@ -56,6 +56,7 @@ type keptState struct {
 	d       *describe.State
 	stored  *abi.Schema // of its rows: a map's key, then the fields
 	request func(number uint32) *abi.Schema
+	chunk   int // of rows that are read at a time
 
 	value   *kind.Value // also of a reducing state
 	rows    *kind.List
@@ -85,7 +86,7 @@ func newStates(op *describe.Operator, c *operator.Context, limits *Limits, names
 
 func (s *states) make(number int, id state.ID) (*keptState, error) {
 	d := &s.op.States[number]
-	k := &keptState{number: number, d: d, stored: &abi.Schema{Fields: d.StoredFields()}}
+	k := &keptState{number: number, d: d, chunk: chunk(d), stored: &abi.Schema{Fields: d.StoredFields()}}
 	k.request = only(uint32(abi.SchemaRequest+number), &abi.Schema{Fields: d.Key})
 	k.builder = s.pool.NewBuilder(k.stored)
 	ttl := kind.TTL{After: d.TTL.After.Microseconds(), Renew: kind.Renew(d.TTL.Renew)}
