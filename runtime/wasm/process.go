@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wasmill/wasmill/abi"
@@ -50,6 +51,7 @@ func newProcess(m *Module, c operator.Context, spec operator.ModuleSpec) (*proce
 	if c.State == nil || c.Groups < 1 {
 		return nil, fmt.Errorf("operator %q is made without a store", s.op.Name)
 	}
+	s.op = withTTL(s.op, spec.TTL)
 	o := &process{subtask: s}
 	if o.outputs, err = newOutputs(s); err != nil {
 		return nil, err
@@ -59,6 +61,21 @@ func newProcess(m *Module, c operator.Context, spec operator.ModuleSpec) (*proce
 	fields := append([]abi.Field(nil), timerSchema.Fields...)
 	o.due.builder = c.Pool.NewBuilder(&abi.Schema{Fields: append(fields, s.op.Key...)})
 	return o, nil
+}
+
+// withTTL returns the operator with the times to live that a pipeline gives its states.
+func withTTL(op *describe.Operator, ttl map[string]time.Duration) *describe.Operator {
+	if len(ttl) == 0 {
+		return op
+	}
+	own := *op
+	own.States = slices.Clone(op.States)
+	for i := range own.States {
+		if after, ok := ttl[own.States[i].Name]; ok {
+			own.States[i].TTL.After = after
+		}
+	}
+	return &own
 }
 
 // keyFields returns the columns of the key, as the first keyed input has them.

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/runtime/wasm"
@@ -200,5 +201,25 @@ func TestWhatComesOfAProcessDoesNotDependOnHowItIsRun(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestAPipelineMayGiveStateAnotherTimeToLive(t *testing.T) {
+	m := load(t, newEngine(t, wasm.Options{}), guests["go"](t))
+	script := []operatortest.Event{
+		operatortest.Rows(0, operatortest.At(1, "a", 5)), operatortest.Clock(operatortest.Start.Add(2 * time.Hour)),
+		operatortest.Rows(0, operatortest.At(2, "a", 3)),
+	}
+	for ttl, second := range map[time.Duration]operatortest.Row{
+		0: operatortest.At(2, "a", 3, 8, 2), time.Hour: operatortest.At(2, "a", 3, 3, 1), 3 * time.Hour: operatortest.At(2, "a", 3, 8, 2),
+	} {
+		s := newStage(t)
+		spec := keyedSpec(t, m, s, "ledger")
+		spec.TTL = map[string]time.Duration{"balance": ttl}
+		subject := processSubject(t, m, "ledger")
+		subject.New = func(c operator.Context) (operator.Operator, error) { return m.Operator(c, spec) }
+		c := operatortest.Case{Parallelism: 1, BatchRows: 10, Backend: operatortest.Memory(), Restores: 0.5}
+		want := wanted{ports: [2][]operatortest.Row{{operatortest.At(1, "a", 5, 5, 1), second}}}
+		want.same(t, c, operatortest.Run(t, subject, c, script))
 	}
 }

@@ -173,6 +173,9 @@ func (c *checker) operator(d *draft, o *Operator) {
 	switch len(is) {
 	case 1:
 		makes(d, o)
+		if o.Path == "" {
+			c.onlyProcess(d, o)
+		}
 		c.operatorTime(d, o)
 	case 0:
 		if c.given(d.where) || c.root == nil {

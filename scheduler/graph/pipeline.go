@@ -69,6 +69,9 @@ type Operator struct {
 	Wasm      `yaml:",inline"`
 	Partition *Partition `yaml:"partition"` // of a map; nil: Hash where Key is set, else Forward
 	Inputs    []Input    `yaml:"inputs"`    // of a process that has several
+	// TTL is how long states of a process are remembered, by their names, where that is not what the module says; 0 is for
+	// ever.
+	TTL map[string]time.Duration `yaml:"ttl"`
 
 	Join   *Join   `yaml:"join"`
 	Lookup *Lookup `yaml:"lookup"`

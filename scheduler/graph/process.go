@@ -4,9 +4,11 @@
 package graph
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/wasmill/wasmill/abi/describe"
 	"github.com/wasmill/wasmill/scheduler/operator"
@@ -31,10 +33,18 @@ func (c *checker) wasm(d *draft, o *Operator) {
 		c.process(d, o)
 		return
 	}
+	c.onlyProcess(d, o)
+	c.wasmMap(d, o)
+}
+
+// onlyProcess reports what only a process can have.
+func (c *checker) onlyProcess(d *draft, o *Operator) {
 	if len(o.Inputs) > 0 {
 		c.report(d.where.under("inputs").itsKey(), "write from: NODE", "inputs mean nothing to an operator that is no process")
 	}
-	c.wasmMap(d, o)
+	if len(o.TTL) > 0 {
+		c.report(d.where.under("ttl").itsKey(), "leave it out", "ttl means nothing to an operator that is no process")
+	}
 }
 
 // isProcess says whether a part names a process, as far as that can be known; what can't is reported
@@ -76,7 +86,8 @@ func (c *checker) process(d *draft, o *Operator) {
 	}
 	d.node.about = g.about(&o.Wasm)
 	inputs := c.processInputs(d, o, g)
-	spec := operator.ModuleSpec{Number: g.number, Config: c.configRow(g, o.Config, d.where)}
+	spec := operator.ModuleSpec{Number: g.number, Config: c.configRow(g, o.Config, d.where), TTL: o.TTL}
+	c.processTTL(d, o, g)
 	for i := range inputs {
 		in := &inputs[i]
 		in.stream = c.side(d, in.number)
@@ -264,6 +275,28 @@ func (c *checker) processEdges(d *draft, o *Operator, inputs []processInput) {
 	}
 	d.node.Parallelism = 1
 }
+
+// processTTL checks the times to live that the file gives states.
+func (c *checker) processTTL(d *draft, o *Operator, g *guest) {
+	var names []string
+	for i := range g.op.States {
+		names = append(names, g.op.States[i].Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.TTL)) {
+		where, ttl := d.where.under("ttl", name), o.TTL[name]
+		if !slices.Contains(names, name) {
+			c.unknown(where, names, "operator %q has no state %q", g.op.Name, clip(name))
+			continue
+		}
+		between(c, ttl, 0, maxTTL, where)
+		if ttl%time.Microsecond != 0 {
+			c.report(where, "", "%s is %s; times to live count whole microseconds", clip(name), durationText(ttl))
+		}
+	}
+}
+
+// maxTTL is the longest time to live that a pipeline may give a state.
+const maxTTL = 100 * 365 * 24 * time.Hour
 
 // processTime reports states that forget by an event time that there is none of.
 func (c *checker) processTime(d *draft, g *guest, inputs []processInput) {

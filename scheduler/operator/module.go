@@ -5,6 +5,7 @@ package operator
 
 import (
 	"context"
+	"time"
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
@@ -34,6 +35,9 @@ type ModuleSpec struct {
 	Config  *batch.Batch
 	Inputs  []ModuleInput // one for each of the operator's inputs
 	Outputs []*abi.Schema // of the output ports, forwarded columns included
+	// TTL is the time to live of states of a process by name, where it is another than the description's; 0
+	// is for ever. What it counts from stays.
+	TTL map[string]time.Duration
 }
 
 // ModuleInput is what an input of a module's operator reads.
