@@ -6,6 +6,7 @@ package dedup
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -194,6 +195,9 @@ func (d *Dedup) step(i int, old []byte, found bool) ([]byte, bool) {
 		return old, true
 	}
 	if found = found && !d.over(state.Time(old)); found {
+		if d.spec.Rows > 1 {
+			return d.another(row, old)
+		}
 		given := d.spec.Final && len(old) == stampSize
 		if had := state.Time(old); !d.better(stamp, had) {
 			return old, true
@@ -207,8 +211,11 @@ func (d *Dedup) step(i int, old []byte, found bool) ([]byte, bool) {
 		return old, stays
 	}
 	d.value = state.AppendTime(d.value[:0], stamp)
-	if d.spec.Changes() || d.spec.Final {
+	switch {
+	case d.spec.Changes() || d.spec.Final:
 		d.value = rows.Append(d.value, d.rows, row)
+	case d.spec.Rows > 1:
+		d.value = binary.AppendUvarint(d.value, 1)
 	}
 	if d.spec.Final {
 		d.schedule(i, stamp+1, give)
@@ -218,6 +225,22 @@ func (d *Dedup) step(i int, old []byte, found bool) ([]byte, bool) {
 	if d.ttl > 0 && !found {
 		d.schedule(i, stamp+d.ttl, forget)
 	}
+	return d.value, true
+}
+
+// another is what a row makes of a key that has had one already, where more than one are kept.
+func (d *Dedup) another(row int, old []byte) ([]byte, bool) {
+	n, size := binary.Uvarint(old[stampSize:])
+	if size != len(old)-stampSize {
+		d.wrong = rows.ErrEncoding
+		return old, true
+	}
+	if n >= uint64(d.spec.Rows) {
+		return old, true
+	}
+	d.value = binary.AppendUvarint(append(d.value[:0], old[:stampSize]...), n+1)
+	d.out.Copy(d.rows, row)
+	d.out.End(rows.Time(d.rows, row), batch.Insert)
 	return d.value, true
 }
 

@@ -5,7 +5,7 @@
 // order of arrival or by event time.
 //
 //	keep   by       emits
-//	first  arrival  the first row of a key, and nothing else
+//	first  arrival  the first row of a key, or the first Rows ones, and nothing else
 //	last   arrival  each row; the one before it is taken back
 //	first  time     a row that is earlier than the one before it, which is taken back; of rows of one
 //	                time the one that came first
@@ -24,7 +24,7 @@
 //	| stamp 8 | row: time 8, columns |
 //
 // The stamp is the event time of the row, or, by arrival, when it came. The row is not there where it is
-// not needed any more.
+// not needed any more; where several are kept their number, a uvarint, is in its place.
 package dedup
 
 import (
@@ -93,6 +93,8 @@ type Spec struct {
 	// Final says that nothing is emitted that may be taken back. Only of First by Time.
 	Final bool
 	TTL   time.Duration // 0: for ever
+	// Rows is how many rows of a key are kept, 0 for 1. More are possible only of First by Arrival.
+	Rows int
 }
 
 // Changes says whether a deduplication takes rows back.
@@ -103,6 +105,9 @@ func (s *Spec) Late() bool { return s.By == Time && (s.Final || s.TTL > 0) }
 
 // MaxTTL is the longest time to live: 250 years, which a time.Duration still holds.
 const MaxTTL = 250 * 365 * 24 * time.Hour
+
+// MaxRows is the most that Rows can be.
+const MaxRows = 1_000_000
 
 // The output ports.
 const (

@@ -22,6 +22,8 @@ type Dedup struct {
 	Emit Emit `yaml:"emit"`
 	// TTL is how long after its row a key is forgotten: by the clock of By. 0: never.
 	TTL time.Duration `yaml:"ttl"`
+	// Rows is how many rows of a key are kept: with TTL, a rate. Default 1; more of the first by arrival.
+	Rows int `yaml:"rows"`
 }
 
 // Emit says when an operator gives a result that may change.
@@ -59,13 +61,19 @@ func (c *checker) dedup(d *draft, o *Operator) {
 	}
 	spec := dedup.Spec{
 		Input: in.schema, Key: c.deal(d, o, in, what), Timed: in.untimed == "",
-		Keep: w.Keep, By: w.By, Final: w.Emit == EmitFinal, TTL: w.TTL,
+		Keep: w.Keep, By: w.By, Final: w.Emit == EmitFinal, TTL: w.TTL, Rows: w.Rows,
 	}
 	if spec.By == dedup.Time && in.untimed != "" {
 		c.report(where.under("by"), in.untimed, "dedup %q goes by event time, which the rows lack", d.name)
 	}
 	if spec.Final && (spec.Keep != dedup.First || spec.By != dedup.Time) {
 		c.report(where.under("emit"), "write keep: first and by: time, or leave emit out", "the %s row by %s is never final", spec.Keep, spec.By)
+	}
+	if w.Rows != 0 || c.given(where.under("rows")) {
+		between(c, w.Rows, 1, dedup.MaxRows, where.under("rows"))
+	}
+	if w.Rows > 1 && (spec.Keep != dedup.First || spec.By != dedup.Arrival) {
+		c.report(where.under("rows"), "write keep: first and by: arrival, or use a top", "only the first row by arrival is kept more than once, not the %s by %s", spec.Keep, spec.By)
 	}
 	c.micros(w.TTL, 0, dedup.MaxTTL, where.under("ttl"))
 	d.node.about = dedupAbout(w, o.Key)
@@ -84,6 +92,9 @@ func (c *checker) dedup(d *draft, o *Operator) {
 func dedupAbout(w *Dedup, key []string) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "dedup, %s by %s", w.Keep, w.By)
+	if w.Rows > 1 {
+		fmt.Fprintf(&s, ", %d rows", w.Rows)
+	}
 	if w.Emit == EmitFinal {
 		s.WriteString(", final")
 	}
