@@ -19,29 +19,27 @@ func (w *Aligned) foldAtOnce(ctx context.Context, b *batch.Batch, out operator.O
 	if err := w.assign(ctx, b); err != nil {
 		return err
 	}
-	slots := append([]uint32(nil), w.slots...)
-	of := make([]*slice, 0, len(slots))
-	for _, r := range w.runs {
-		for range r.to - r.from {
-			of = append(of, r.slice)
-		}
-	}
+	slots := w.slots
 	w.due = w.due[:0]
 	from := 0
-	for row, slot := range slots {
-		if row > from && (w.grid.sliced() || w.groups.marks[slot]&pending != 0) {
-			if err := w.addSome(ctx, b, from, row, slots, out); err != nil {
-				return err
+	for _, r := range w.runs {
+		fired := w.updates(r.slice.number) <= w.fired(r.slice.number)
+		for row := r.from; row < r.to; row++ {
+			slot := slots[row]
+			if row > from && (w.grid.sliced() || w.groups.marks[slot]&pending != 0) {
+				if err := w.addSome(ctx, b, from, row, slots, out); err != nil {
+					return err
+				}
+				from = row
 			}
-			from = row
-		}
-		for int(slot) >= len(w.ahead) {
-			w.ahead = append(w.ahead, 0)
-		}
-		w.ahead[slot]++
-		if w.updates(of[row].number) <= w.fired(of[row].number) || w.reaches(slot, int64(w.ahead[slot])) {
-			w.groups.marks[slot] |= pending
-			w.due = append(w.due, trigger{of[row], slot})
+			for int(slot) >= len(w.ahead) {
+				w.ahead = append(w.ahead, 0)
+			}
+			w.ahead[slot]++
+			if fired || w.reaches(slot, int64(w.ahead[slot])) {
+				w.groups.marks[slot] |= pending
+				w.due = append(w.due, trigger{r.slice, slot})
+			}
 		}
 	}
 	return w.addSome(ctx, b, from, len(slots), slots, out)
@@ -56,14 +54,14 @@ func (w *Aligned) reaches(slot uint32, more int64) bool {
 
 // addSome folds rows of b and gives the results that are due.
 func (w *Aligned) addSome(ctx context.Context, b *batch.Batch, from, to int, slots []uint32, out operator.Output) error {
-	var rows []uint32
+	w.places = w.places[:0]
 	for row := from; row < to; row++ {
-		rows = append(rows, uint32(row))
+		w.places = append(w.places, uint32(row))
 		w.ahead[slots[row]] = 0
 	}
-	part := w.pool.Take(b, rows)
+	part := w.pool.Take(b, w.places)
 	defer part.Release()
-	added, err := w.groups.add(ctx, part, append([]uint32(nil), slots[from:to]...), out)
+	added, err := w.groups.add(ctx, part, slots[from:to:to], out)
 	if err != nil {
 		return err
 	}
@@ -71,22 +69,49 @@ func (w *Aligned) addSome(ctx context.Context, b *batch.Batch, from, to int, slo
 	for _, slot := range added {
 		w.ahead[slot] = gotRows
 	}
+	due := w.due[:0]
 	for _, d := range w.due {
 		w.groups.marks[d.slot] &^= pending
 		if w.ahead[d.slot] == gotRows { // else its row failed
-			if err := w.give(ctx, d, out); err != nil {
-				return err
-			}
+			due = append(due, d)
 		}
 	}
 	for _, slot := range added {
 		w.ahead[slot] = 0
 	}
 	w.due = w.due[:0]
+	if !w.grid.sliced() {
+		return w.giveTumbling(ctx, due, out)
+	}
+	for _, d := range due {
+		if err := w.give(ctx, d, out); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// give adds the results that are due of a group that got a row.
+// giveTumbling adds the results that are due of groups that got rows, where each is of one window.
+func (w *Aligned) giveTumbling(ctx context.Context, due []trigger, out operator.Output) error {
+	for len(due) > 0 {
+		s := due[0].slice
+		fired := w.fired(s.number) > s.number
+		var places, slots []uint32
+		for len(due) > 0 && due[0].slice == s {
+			if slot := due[0].slot; fired || w.reaches(slot, 0) {
+				places, slots = append(places, w.place[slot]), append(slots, slot)
+			}
+			due = due[1:]
+		}
+		of := span{s.start, s.end}
+		if err := w.results.add(ctx, &s.keys, places, slots, of, w.last(of), out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// give adds the results of the windows that have fired, of a group that got a row.
 func (w *Aligned) give(ctx context.Context, d trigger, out operator.Output) error {
 	n := d.slice.number
 	place := []uint32{w.place[d.slot]}
@@ -98,9 +123,6 @@ func (w *Aligned) give(ctx context.Context, d trigger, out operator.Output) erro
 		if err := w.giveWindow(ctx, e, &d.slice.keys, place, out); err != nil {
 			return err
 		}
-	}
-	if first := w.grid.firstEnd(n); first > fired && w.reaches(d.slot, 0) {
-		return w.giveWindow(ctx, first, &d.slice.keys, place, out)
 	}
 	return nil
 }
@@ -185,6 +207,17 @@ func (w *Aligned) tickWindows(ctx context.Context, out operator.Output) error {
 
 // tickWindow gives the results so far of the keys of a window that have changed.
 func (w *Aligned) tickWindow(ctx context.Context, e int64, out operator.Output) error {
+	if !w.grid.sliced() {
+		s := w.within(e)[0]
+		var places, slots []uint32
+		for place, slot := range s.keys.slots {
+			if w.groups.marks[slot]&changed != 0 {
+				places, slots = append(places, uint32(place)), append(slots, slot)
+			}
+		}
+		of := span{s.start, s.end}
+		return w.results.add(ctx, &s.keys, places, slots, of, w.last(of), out)
+	}
 	keys := index{key: w.key}
 	none := func() uint32 { return 0 }
 	for _, s := range w.within(e) {
