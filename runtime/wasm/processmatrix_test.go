@@ -175,12 +175,12 @@ func alarmScript(r *rand.Rand) ([]operatortest.Event, *wanted) {
 }
 
 // TestWhatComesOfAProcessDoesNotDependOnHowItIsRun holds processes of an SDK's module against models, by any number of
-// subtasks, in batches of any size, made anew at any point, with instances of their own for each batch or not.
+// subtasks, in batches of any size, over either backend, made anew at any point, with instances of their own for each batch or not.
 func TestWhatComesOfAProcessDoesNotDependOnHowItIsRun(t *testing.T) {
-	path := guests["go"](t)
-	seeds, every := uint64(2), 2 // each case with every second seed
+	path, disk := guests["go"](t), operatortest.Pebble(t)
+	seeds, every := uint64(2), 3 // some cases with each seed
 	if testing.Short() {
-		seeds, every = 1, 7
+		seeds, every = 1, 13
 	}
 	for _, recycle := range []bool{false, true} {
 		m := load(t, newEngine(t, wasm.Options{RecycleEachBatch: recycle}), path)
@@ -190,8 +190,8 @@ func TestWhatComesOfAProcessDoesNotDependOnHowItIsRun(t *testing.T) {
 			subject := processSubject(t, m, name)
 			for seed := range seeds {
 				events, want := script(rand.New(rand.NewPCG(seed, 7)))
-				for i, c := range operatortest.Cases(seed) {
-					if (i/2+int(seed))%every != 0 || recycle && c.BatchRows < 1000 {
+				for i, c := range operatortest.Cases(seed, operatortest.Memory(), disk) {
+					if (i/2+i/24+int(seed))%every != 0 || recycle && c.BatchRows < 1000 {
 						continue // an instance of Go's takes milliseconds
 					}
 					if c.Restores = min(c.Restores, 0.02); c.BatchRows == 1000 {
