@@ -65,13 +65,14 @@ impl<A: Aggregate> Operator<IsAggregate> for A {
                 name: A::NAME,
                 kind: Kind::Aggregate,
                 doc: A::DOC,
-                input: input::<A::Input>(),
+                inputs: Vec::from([input::<A::Input>()]),
                 out: Outgoing {
-                    ports: Vec::from([Port { name: "", fields, forward: false, time: false }]),
+                    ports: Vec::from([Port { fields, ..Port::default() }]),
                     ..Outgoing::default()
                 },
                 config: A::Config::fields(),
                 accumulator: Some(accumulator),
+                ..Description::default()
             }
         },
         open: |batch| Ok(Box::new(RunningAggregate::<A>::open(batch)?)),

@@ -5,7 +5,7 @@
 
 use crate::flat::{Slot, write};
 use crate::value::Value;
-use crate::{Decimal, Timestamp};
+use crate::{Decimal, Timestamp, Ttl};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -36,24 +36,43 @@ pub struct Field {
     pub children: Vec<Field>,
     pub default: String, // "" where there is none
     pub doc: String,
+    pub merge: Option<Merge>, // of a column of a reducing state
 }
 
 impl Field {
     /// Adds a field as `row!` declares it, unless it is an event time, which is no column.
-    pub fn declare<T: Value>(fields: &mut Vec<Field>, name: &'static str, default: String, doc: &[&str]) {
+    pub fn declare<T: Value>(
+        fields: &mut Vec<Field>,
+        name: &'static str,
+        default: String,
+        doc: &[&str],
+        merge: Option<Merge>,
+    ) {
         if T::TIMES != 0 {
             return;
         }
-        let lines: Vec<&str> = doc.iter().map(|line| line.trim()).collect();
         let mut field = Field {
             name: name.trim_start_matches("r#"),
             required: !T::NULLABLE && default.is_empty(),
             default,
-            doc: lines.join(" "),
+            doc: line(doc),
+            merge,
             ..Field::default()
         };
         T::describe(&mut field);
         fields.push(field);
+    }
+
+    /// The type and the name of a field that tests play the host's part with.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn copy(&self) -> Field {
+        let children = self.children.iter().map(Field::copy).collect();
+        Field { name: self.name, kind: self.kind, scale: self.scale, children, ..Field::default() }
+    }
+
+    /// Whether another field has the same name and type, of those that a key may have.
+    pub fn is_alike(&self, other: &Field) -> bool {
+        (self.name, self.kind, self.scale) == (other.name, other.kind, other.scale)
     }
 
     fn slots(&self) -> Vec<Slot<'_>> {
@@ -68,6 +87,12 @@ impl Field {
             Slot::text(&self.doc),
         ])
     }
+}
+
+/// Makes one line of the lines of a comment.
+pub fn line(doc: &[&str]) -> String {
+    let lines: Vec<&str> = doc.iter().map(|line| line.trim()).collect();
+    lines.join(" ")
 }
 
 /// A value that may be the default of a configuration field of type `T`; it is displayed as a
@@ -95,20 +120,23 @@ fn fields(fields: &[Field]) -> Slot<'_> {
 }
 
 /// An input or an output.
+#[derive(Default)]
 pub struct Port {
-    pub name: &'static str,
+    pub name: String,
     pub fields: Vec<Field>,
     pub forward: bool,
     pub time: bool,
+    pub broadcast: bool,
 }
 
 impl Port {
     fn slots(&self) -> Vec<Slot<'_>> {
         Vec::from([
-            Slot::text(self.name),
+            Slot::text(&self.name),
             fields(&self.fields),
             Slot::flag(self.forward),
             Slot::flag(self.time),
+            Slot::flag(self.broadcast),
         ])
     }
 }
@@ -125,21 +153,92 @@ pub struct Outgoing {
 }
 
 /// The kinds of operators that this SDK can write, by their number in `wasmill.fbs`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub enum Kind {
+    #[default]
     Map = 1,
+    Process = 2,
     Aggregate = 3,
 }
 
+/// The kinds of states, by their number in `wasmill.fbs`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StateKind {
+    Value = 1,
+    List = 2,
+    Map = 3,
+    Reducing = 4,
+}
+
+/// How the host merges a column of a [`ReducingState`](crate::ReducingState).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Merge {
+    /// The sum.
+    Add = 1,
+    /// The least.
+    Min = 2,
+    /// The greatest.
+    Max = 3,
+    /// Strings, bytes and lists, end to end.
+    Append = 4,
+}
+
+/// What a state is kept by.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Scope {
+    /// The key of the row or the timer at hand.
+    #[default]
+    Key = 0,
+    /// The subtask, whatever the key.
+    Operator = 1,
+    /// Nothing: it is the same on each subtask, and only rows of broadcast inputs write it.
+    Broadcast = 2,
+}
+
+/// A state of an operator.
+pub struct State {
+    pub name: &'static str,
+    pub kind: StateKind,
+    pub doc: String,
+    pub fields: Vec<Field>,
+    pub key: Vec<Field>,
+    pub merge: Vec<Merge>,
+    pub scope: Scope,
+    pub ttl: Option<Ttl>,
+}
+
+impl State {
+    fn slots(&self) -> Vec<Slot<'_>> {
+        let merge: Vec<u8> = self.merge.iter().map(|&merge| merge as u8).collect();
+        let byte = |byte| if byte == 0 { Slot::Absent } else { Slot::Byte(byte) };
+        let micros = self.ttl.map_or(0, |ttl| ttl.micros());
+        Vec::from([
+            Slot::text(self.name),
+            Slot::Byte(self.kind as u8),
+            Slot::text(&self.doc),
+            fields(&self.fields),
+            fields(&self.key),
+            if merge.is_empty() { Slot::Absent } else { Slot::Bytes(merge) },
+            byte(self.scope as u8),
+            if micros == 0 { Slot::Absent } else { Slot::Long(micros) },
+            byte(self.ttl.map_or(0, |ttl| ttl.renew() as u8)),
+            Slot::flag(self.ttl.is_some_and(|ttl| ttl.is_by_event_time())),
+        ])
+    }
+}
+
 /// An operator.
+#[derive(Default)]
 pub struct Description {
     pub name: &'static str,
     pub kind: Kind,
     pub doc: &'static str,
-    pub input: Port,
+    pub inputs: Vec<Port>,
     pub out: Outgoing,
     pub config: Vec<Field>,
     pub accumulator: Option<Field>,
+    pub key: Vec<Field>,
+    pub states: Vec<State>,
 }
 
 impl Description {
@@ -148,11 +247,13 @@ impl Description {
             Slot::text(self.name),
             Slot::Byte(self.kind as u8),
             Slot::text(self.doc),
-            Slot::Tables(Vec::from([self.input.slots()])),
+            ports(&self.inputs),
             ports(&self.out.ports),
             fields(&self.config),
             self.accumulator.as_ref().map_or(Slot::Absent, |field| Slot::Table(field.slots())),
             if self.out.counters.is_empty() { Slot::Absent } else { Slot::Texts(self.out.counters.clone()) },
+            fields(&self.key),
+            Slot::tables(self.states.iter().map(State::slots).collect()),
         ])
     }
 }

@@ -67,6 +67,8 @@ pub enum Slot<'a> {
     Absent,
     Byte(u8),
     Word(u32),
+    Long(i64),
+    Bytes(Vec<u8>),
     Text(&'a str),
     Texts(Vec<&'a str>),
     Table(Vec<Slot<'a>>),
@@ -104,51 +106,67 @@ fn write_reference(out: &mut Vec<u8>, slot: usize, write: impl FnOnce(&mut Vec<u
     out[slot..slot + 4].copy_from_slice(&((at - slot) as u32).to_le_bytes());
 }
 
-/// Writes a table, in front of it its vtable, behind it what it refers to. Each field takes 4
-/// bytes, so that all is aligned.
+/// Writes a table, in front of it its vtable, behind it what it refers to. Fields of 8 bytes come
+/// first, at multiples of 8, then the others, which take 4 bytes each.
 fn write_table(out: &mut Vec<u8>, slots: &[Slot]) -> usize {
     let vtable = out.len();
+    let longs = slots.iter().filter(|slot| matches!(slot, Slot::Long(_))).count();
     let present = slots.iter().filter(|slot| !matches!(slot, Slot::Absent)).count();
     push_half(out, 4 + 2 * slots.len());
-    push_half(out, 4 + 4 * present);
-    let mut offset = 4;
+    push_half(out, 4 + 4 * (present + longs));
+    let (mut long, mut offset) = (4, 4 + 8 * longs);
     for slot in slots {
+        let (next, size) = if matches!(slot, Slot::Long(_)) { (&mut long, 8) } else { (&mut offset, 4) };
         if matches!(slot, Slot::Absent) {
             push_half(out, 0);
         } else {
-            push_half(out, offset);
-            offset += 4;
+            push_half(out, *next);
+            *next += size;
         }
     }
     align(out);
+    if longs > 0 && out.len() % 8 == 0 {
+        push_word(out, 0); // so that what follows the first word is at a multiple of 8
+    }
     let table = out.len();
     push_word(out, table - vtable);
     for slot in slots {
+        if let Slot::Long(long) = slot {
+            out.extend(long.to_le_bytes());
+        }
+    }
+    for slot in slots {
         match slot {
-            Slot::Absent => {}
+            Slot::Absent | Slot::Long(_) => {}
             Slot::Byte(byte) => push_word(out, usize::from(*byte)),
             Slot::Word(word) => push_word(out, *word as usize),
             _ => push_word(out, 0), // a reference: written below
         }
     }
-    let mut at = table;
-    for slot in slots.iter().filter(|slot| !matches!(slot, Slot::Absent)) {
+    let mut at = table + 8 * longs;
+    for slot in slots.iter().filter(|slot| !matches!(slot, Slot::Absent | Slot::Long(_))) {
         at += 4;
         match slot {
+            Slot::Bytes(bytes) => write_reference(out, at, |out| write_bytes(out, bytes)),
             Slot::Text(text) => write_reference(out, at, |out| write_text(out, text)),
             Slot::Texts(texts) => write_vector(out, at, texts, |out, text| write_text(out, text)),
             Slot::Table(table) => write_reference(out, at, |out| write_table(out, table)),
             Slot::Tables(tables) => write_vector(out, at, tables, |out, table| write_table(out, table)),
-            Slot::Absent | Slot::Byte(_) | Slot::Word(_) => {}
+            Slot::Absent | Slot::Byte(_) | Slot::Word(_) | Slot::Long(_) => {}
         }
     }
     table
 }
 
 fn write_text(out: &mut Vec<u8>, text: &str) -> usize {
+    write_bytes(out, text.as_bytes())
+}
+
+/// Writes a vector of bytes, and a zero as there is after a text.
+fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> usize {
     let at = out.len();
-    push_word(out, text.len());
-    out.extend(text.as_bytes());
+    push_word(out, bytes.len());
+    out.extend(bytes);
     out.push(0);
     align(out);
     at

@@ -18,6 +18,9 @@ pub struct Entry {
 /// An operator that is open. Each call is given whole messages of the host.
 pub trait Running {
     fn process(&mut self, batch: &[u8]);
+    fn timer(&mut self, _batch: &[u8]) {
+        panic!("only a process has timers");
+    }
     fn aggregate(&mut self, step: u32, a: &[u8], b: &[u8]);
 }
 
@@ -127,6 +130,12 @@ mod instance {
             0
         }
 
+        pub fn timer(&self, batch: usize, len: usize) -> i32 {
+            let State { input, running, .. } = self.state();
+            running.as_mut().expect("no operator is open").timer(message(input, batch, len));
+            0
+        }
+
         pub fn aggregate(&self, step: u32, a: usize, a_len: usize, b: usize, b_len: usize) -> i32 {
             let State { input, running, .. } = self.state();
             let (a, b) = (message(input, a, a_len), message(input, b, b_len));
@@ -197,6 +206,11 @@ macro_rules! module {
                 #[unsafe(no_mangle)]
                 extern "C" fn wasmill_process(batch: usize, len: usize) -> i32 {
                     GUEST.process(batch, len)
+                }
+
+                #[unsafe(no_mangle)]
+                extern "C" fn wasmill_timer(batch: usize, len: usize) -> i32 {
+                    GUEST.timer(batch, len)
                 }
 
                 #[unsafe(no_mangle)]

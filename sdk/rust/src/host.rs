@@ -4,7 +4,7 @@
 //! What a module asks of the host. On a machine of its own, in unit tests, the calls go to a
 //! recorder of [`testing`](crate::testing).
 
-use crate::Timestamp;
+use crate::{EventTime, Timestamp};
 use alloc::string::ToString;
 use core::fmt;
 
@@ -17,6 +17,12 @@ mod imports {
         pub safe fn count(counter: u32, delta: i64);
         pub fn fail(kind: u32, text: *const u8, len: usize) -> !;
         pub safe fn now() -> i64;
+        pub safe fn watermark() -> i64;
+        pub fn state_get(state: u32, request: *const u8, len: usize, out: *mut u64, cap: usize) -> usize;
+        pub fn state_scan(state: u32, key: u32, bounds: u32, request: *const u8, len: usize) -> u32;
+        pub fn state_next(scan: u32, limit: i32, out: *mut u64, cap: usize) -> usize;
+        pub fn state_read(out: *mut u64, cap: usize) -> usize;
+        pub fn state_put(batch: *const u8, len: usize);
     }
 }
 
@@ -44,11 +50,51 @@ pub fn fail(kind: u32, text: &str) -> ! {
     unsafe { imports::fail(kind, text.as_ptr(), text.len()) }
 }
 
+/// Reads rows of a state into `out`, where they fit, and returns how many bytes they are.
 #[cfg(target_family = "wasm")]
-pub use imports::{count, now};
+pub fn state_get(state: u32, request: &[u8], out: &mut [u64]) -> usize {
+    // SAFETY: the host reads the request and writes no more than there is room for.
+    unsafe {
+        let (at, room) = (out.as_mut_ptr(), size_of_val(out));
+        imports::state_get(state, request.as_ptr(), request.len(), at, room)
+    }
+}
+
+/// Begins to read a list or a map.
+#[cfg(target_family = "wasm")]
+pub fn state_scan(state: u32, key: u32, bounds: u32, request: &[u8]) -> u32 {
+    // SAFETY: the host reads the request before it returns.
+    unsafe { imports::state_scan(state, key, bounds, request.as_ptr(), request.len()) }
+}
+
+/// Reads the next rows of a scan as [`state_get`] does; limit -1 ends it.
+#[cfg(target_family = "wasm")]
+pub fn state_next(scan: u32, limit: i32, out: &mut [u64]) -> usize {
+    // SAFETY: the host writes no more than there is room for.
+    unsafe { imports::state_next(scan, limit, out.as_mut_ptr(), size_of_val(out)) }
+}
+
+/// Reads the last result, which did not fit.
+#[cfg(target_family = "wasm")]
+pub fn state_read(out: &mut [u64]) -> usize {
+    // SAFETY: the host writes no more than there is room for.
+    unsafe { imports::state_read(out.as_mut_ptr(), size_of_val(out)) }
+}
+
+/// Writes rows of a state, or sets timers.
+#[cfg(target_family = "wasm")]
+pub fn state_put(batch: &[u8]) {
+    // SAFETY: the host reads the bytes before it returns.
+    unsafe { imports::state_put(batch.as_ptr(), batch.len()) }
+}
+
+#[cfg(target_family = "wasm")]
+pub use imports::{count, now, watermark};
 
 #[cfg(not(target_family = "wasm"))]
-pub use crate::testing::recorder::{count, emit, fail, log, now};
+pub use crate::testing::recorder::{
+    count, emit, fail, log, now, state_get, state_next, state_put, state_read, state_scan, watermark,
+};
 
 /// How much a log line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +131,13 @@ pub fn log_line(level: Level, line: impl fmt::Display) {
 /// The job's processing time. It stands still while the operator processes a batch.
 pub fn current_time() -> Timestamp {
     Timestamp(now())
+}
+
+/// The operator's watermark: no row is expected any more whose event time is not behind it. It is
+/// the least `i64` before the first one, the greatest at the end of all input, and stands still
+/// during a call.
+pub fn current_watermark() -> EventTime {
+    EventTime(watermark())
 }
 
 /// Fails the operator, not just a row, with a message for whoever runs the job. To fail a row or to

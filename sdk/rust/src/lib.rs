@@ -3,8 +3,8 @@
 
 //! Operators for wasmill, a stream processor whose operators are WebAssembly modules.
 //!
-//! Declare rows with [`row!`], implement [`Map`] or [`Aggregate`], list the operators in
-//! [`module!`], and build the crate as a `cdylib` for `wasm32-unknown-unknown`. The README has a
+//! Declare rows with [`row!`], implement [`Map`], [`Process`] or [`Aggregate`], list the operators
+//! in [`module!`], and build the crate as a `cdylib` for `wasm32-unknown-unknown`. The README has a
 //! complete operator; [`testing`] runs one in a unit test.
 //!
 //! ```
@@ -60,12 +60,16 @@ mod flat;
 #[allow(missing_docs)]
 mod guest;
 mod host;
+#[allow(missing_docs)]
+mod inputs;
 mod list;
 mod map;
 mod memory;
 mod output;
+mod process;
 mod row;
 mod scalar;
+mod state;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 #[cfg(test)]
@@ -77,13 +81,22 @@ mod wire;
 
 pub use aggregate::Aggregate;
 pub use builder::Builder;
+pub use describe::Merge;
 pub use error::{Error, Result};
-pub use host::{Level, current_time as now, fail_operator as fail, log_line as log};
+pub use host::{
+    Level, current_time as now, current_watermark as watermark, fail_operator as fail, log_line as log,
+};
+pub use inputs::Inputs;
 pub use list::List;
 pub use map::Map;
 pub use output::{Counter, Failures, Forward, Output, Outputs};
+pub use process::Process;
 pub use row::{Batch, Row};
 pub use scalar::{Decimal, EventTime, Timestamp};
+pub use state::{
+    Clock, EventTimers, KeyRange, ListItems, ListState, MapEntries, MapState, Owned, ProcessingTimers,
+    ReducingState, States, Stored, Timer, Ttl, ValueState,
+};
 pub use value::Value;
 
 #[cfg(doctest)]
@@ -96,11 +109,13 @@ pub const VERSION: i32 = 1;
 /// What the macros of this crate expand to; not for use by hand.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::describe::{Field, Outgoing, default_text};
+    pub use crate::describe::{Field, Outgoing, Port, Scope, State, default_text};
     #[cfg(target_family = "wasm")]
     pub use crate::guest::Guest;
     pub use crate::guest::{Entry, description, entry};
+    pub use crate::inputs::{batch, port, write_rows};
     pub use crate::output::Numbers;
+    pub use crate::state::{Call, Declared, Kept};
     pub use crate::wire::{Sink, Source};
     pub use alloc::string::String;
     pub use alloc::vec::Vec;

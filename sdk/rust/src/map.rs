@@ -7,6 +7,7 @@ use crate::output::Numbers;
 use crate::wire::Source;
 use crate::{Batch, Failures, Outputs, Result, Row};
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 /// An operator that makes rows of rows and keeps no state between them: the host may put a fresh
 /// instance in its place at any time.
@@ -62,10 +63,10 @@ impl<M: Map> Operator<IsMap> for M {
                 name: M::NAME,
                 kind: Kind::Map,
                 doc: M::DOC,
-                input: input::<M::Input>(),
+                inputs: Vec::from([input::<M::Input>()]),
                 out,
                 config: M::Config::fields(),
-                accumulator: None,
+                ..Description::default()
             }
         },
         open: |batch| Ok(Box::new(RunningMap::<M>::open(batch)?)),
@@ -74,7 +75,7 @@ impl<M: Map> Operator<IsMap> for M {
 
 /// The port of an input.
 pub(crate) fn input<R: Row>() -> Port {
-    Port { name: "", fields: R::fields(), forward: false, time: R::EVENT_TIMES == 1 }
+    Port { fields: R::fields(), time: R::EVENT_TIMES == 1, ..Port::default() }
 }
 
 /// A map that is open, with the buffers that it writes to.

@@ -49,3 +49,10 @@ pub fn bytes_mut(words: &mut [u64]) -> &mut [u8] {
     // SAFETY: u64 is Plain: any bytes that are written are values of it.
     unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), size_of_val(words)) }
 }
+
+/// Copies bytes to numbers, which are as many bytes.
+pub fn copy<T: Plain>(from: &[u8], to: &mut [T]) {
+    assert_eq!(from.len(), size_of_val(to), "a number takes as many bytes as its type has");
+    // SAFETY: T is Plain: any bytes are values of it; both are as long, and do not overlap.
+    unsafe { core::ptr::copy_nonoverlapping(from.as_ptr(), to.as_mut_ptr().cast(), from.len()) }
+}

@@ -204,10 +204,11 @@ impl<R: Row, const FORWARD: bool> Outputs for Output<R, FORWARD> {
         const { assert!(R::EVENT_TIMES <= 1, "a row has one event time") }
         let name = if out.ports.is_empty() { "" } else { name };
         out.ports.push(Port {
-            name,
+            name: name.into(),
             fields: optional(R::fields()),
             forward: FORWARD,
             time: R::EVENT_TIMES == 1,
+            broadcast: false,
         });
     }
 

@@ -35,6 +35,14 @@ pub trait Row: Sized {
     fn lacks(columns: &Self::Columns<'_>, row: usize) -> Option<&'static str>;
     /// Appends a row.
     fn append(builders: &mut Self::Builders, row: Self::Of<'_>);
+    /// Reads a row over another one, whose memory it uses.
+    fn read_into<'a>(columns: &Self::Columns<'a>, row: usize, into: &mut Self::Of<'a>);
+    /// Appends a row that is kept.
+    fn append_ref(builders: &mut Self::Builders, row: &Self::Of<'_>);
+    /// Appends bytes that are equal where rows are, of a row without lists, structs and floats.
+    fn encode(row: &Self::Of<'_>, out: &mut Vec<u8>);
+    /// Takes a row from where it was encoded.
+    fn decode<'a>(bytes: &mut &'a [u8]) -> Self::Of<'a>;
     /// The first field, if there is one, that has not got that many rows.
     fn ragged(builders: &Self::Builders, rows: usize) -> Option<&'static str>;
 }
@@ -42,6 +50,7 @@ pub trait Row: Sized {
 /// The rows that one call is given.
 pub struct Batch<'a, R: Row> {
     columns: R::Columns<'a>,
+    keys: &'a [u32],
     rows: usize,
     whole: bool, // no column has a null, so that no row lacks anything
     row: PhantomData<R>,
@@ -51,7 +60,7 @@ impl<'a, R: Row> Batch<'a, R> {
     pub(crate) fn new(source: &mut Source<'a>) -> Self {
         const { assert!(R::EVENT_TIMES <= 1, "a row has one event time") }
         let columns = R::columns(source);
-        Batch { columns, rows: source.rows, whole: source.nulls == 0, row: PhantomData }
+        Batch { columns, keys: source.keys(), rows: source.rows, whole: source.nulls == 0, row: PhantomData }
     }
 
     /// The number of rows.
@@ -67,6 +76,13 @@ impl<'a, R: Row> Batch<'a, R> {
     /// The columns: a struct with the fields of the row.
     pub fn columns(&self) -> &R::Columns<'a> {
         &self.columns
+    }
+
+    /// The number of each row's key, where the rows are those of a keyed input of a
+    /// [`Process`](crate::Process); none in all other batches. Numbers run from 0 without a gap.
+    #[inline]
+    pub fn keys(&self) -> &'a [u32] {
+        self.keys
     }
 
     /// A row. It fails where something in it is null whose type has no null.
@@ -108,6 +124,14 @@ impl Row for () {
 
     fn append(_builders: &mut (), _row: ()) {}
 
+    fn read_into<'a>(_columns: &(), _row: usize, _into: &mut ()) {}
+
+    fn append_ref(_builders: &mut (), _row: &()) {}
+
+    fn encode(_row: &(), _out: &mut Vec<u8>) {}
+
+    fn decode<'a>(_bytes: &mut &'a [u8]) {}
+
     fn ragged(_builders: &(), _rows: usize) -> Option<&'static str> {
         None
     }
@@ -143,6 +167,8 @@ impl Builder for () {
 /// that is none is a required column. A field of type [`EventTime`](crate::EventTime) is no
 /// column but the row's event time. `#[name = "..."]` names a column whose name is no identifier;
 /// `= value` gives a configuration field its default, of a decimal or timestamp as a string.
+/// `#[merge = Add]`, `Min`, `Max` or `Append` says how a column of a
+/// [`ReducingState`](crate::ReducingState) is merged.
 ///
 /// ```
 /// wasmill::row! {
@@ -175,6 +201,7 @@ macro_rules! row {
         $(
             $(#[doc = $doc:literal])*
             $(#[name = $column:literal])?
+            $(#[merge = $merge:ident])?
             $field_vis:vis $field:ident: $type:ty $(= $default:expr)?
         ),* $(,)?
     }) => {
@@ -211,6 +238,7 @@ macro_rules! row {
                             [$($column,)? stringify!($field)][0],
                             [$($crate::__private::default_text::<$type, _>($default),)? $crate::__private::String::new()][0].clone(),
                             &[$($doc),*],
+                            [$(::core::option::Option::Some($crate::Merge::$merge),)? ::core::option::Option::None][0],
                         );
                     )*
                     fields
@@ -235,6 +263,24 @@ macro_rules! row {
                 #[inline]
                 fn append(builders: &mut Self::Builders, row: Self::Of<'_>) {
                     $( <$type as $crate::Value>::push(&mut builders.$field, row.$field); )*
+                }
+
+                #[inline]
+                fn read_into<'__of>(columns: &Self::Columns<'__of>, row: usize, into: &mut Self::Of<'__of>) {
+                    $( <$type as $crate::Value>::get_into(&columns.$field, row, &mut into.$field); )*
+                }
+
+                #[inline]
+                fn append_ref(builders: &mut Self::Builders, row: &Self::Of<'_>) {
+                    $( <$type as $crate::Value>::push_ref(&mut builders.$field, &row.$field); )*
+                }
+
+                fn encode(row: &Self::Of<'_>, out: &mut $crate::__private::Vec<u8>) {
+                    $( <$type as $crate::Value>::encode(&row.$field, out); )*
+                }
+
+                fn decode<'__of>(bytes: &mut &'__of [u8]) -> Self::Of<'__of> {
+                    $name { $( $field: <$type as $crate::Value>::decode(bytes), )* }
                 }
 
                 fn ragged(builders: &Self::Builders, rows: usize) -> ::core::option::Option<&'static str> {

@@ -31,10 +31,16 @@ use crate::guest::Running;
 use crate::map::RunningMap;
 use crate::memory::{bytes, bytes_mut};
 use crate::wire::{ACCUMULATOR, CONFIG, Sink, Source};
-use crate::{Aggregate, Batch, Counter, Level, Map, Output, Result, Row, Timestamp, Value};
+use crate::{Aggregate, Batch, Counter, Level, Map, Output, Outputs, Result, Row, Timestamp, Value};
 use std::marker::PhantomData;
 use std::string::String;
 use std::vec::Vec;
+
+mod cells;
+mod process;
+mod store;
+
+pub use process::{Driver, open};
 
 /// A message at a multiple of 8.
 #[derive(Clone)]
@@ -58,6 +64,7 @@ impl Message {
 /// Stands for the host: a thread has one.
 pub(crate) mod recorder {
     use super::Message;
+    use super::store::Store;
     use crate::{Level, Timestamp};
     use std::cell::RefCell;
     use std::string::String;
@@ -71,6 +78,7 @@ pub(crate) mod recorder {
     }
 
     std::thread_local! {
+        static STORE: RefCell<Option<Store>> = const { RefCell::new(None) };
         static RECORDER: RefCell<Recorder> = RefCell::default();
         static NOW: std::cell::Cell<i64> = const { std::cell::Cell::new(0) };
     }
@@ -99,6 +107,41 @@ pub(crate) mod recorder {
         NOW.set(now.0);
     }
 
+    /// Sets the state and timers of the operator that is about to be called, and returns the last ones.
+    pub fn set_store(store: Option<Store>) -> Option<Store> {
+        STORE.replace(store)
+    }
+
+    fn with_store<T>(then: impl FnOnce(&mut Store) -> T) -> T {
+        STORE.with_borrow_mut(|store| {
+            then(store.as_mut().expect("only a process has state, while it is given rows or timers"))
+        })
+    }
+
+    pub fn watermark() -> i64 {
+        STORE.with_borrow(|store| store.as_ref().map_or(i64::MIN, |store| store.watermark))
+    }
+
+    pub fn state_get(state: u32, request: &[u8], out: &mut [u64]) -> usize {
+        with_store(|store| store.get(state, request, out))
+    }
+
+    pub fn state_scan(state: u32, key: u32, bounds: u32, request: &[u8]) -> u32 {
+        with_store(|store| store.scan(state, key, bounds, request))
+    }
+
+    pub fn state_next(scan: u32, limit: i32, out: &mut [u64]) -> usize {
+        with_store(|store| store.next(scan, limit, out))
+    }
+
+    pub fn state_read(out: &mut [u64]) -> usize {
+        with_store(|store| store.read(out))
+    }
+
+    pub fn state_put(batch: &[u8]) {
+        with_store(|store| store.put(batch));
+    }
+
     pub fn take() -> Recorder {
         RECORDER.take()
     }
@@ -109,11 +152,22 @@ pub fn set_now(now: Timestamp) {
     recorder::set_now(now);
 }
 
-/// What came of the rows that an operator was given.
-pub struct Run<M: Map> {
-    out: M::Outputs,
-    record: recorder::Recorder,
+/// What came of the rows that a map was given.
+pub type Run<M> = Emitted<<M as Map>::Outputs>;
+
+/// What came of the rows, or timers, that an operator was given.
+pub struct Emitted<O: Outputs> {
+    out: O,
+    parts: Vec<Part>,
     failures: Vec<(usize, String)>,
+    logs: Vec<(Level, String)>,
+}
+
+/// What came of one call.
+struct Part {
+    first: usize, // the row that was the call's first
+    record: recorder::Recorder,
+    failed: Vec<(usize, String)>, // by the number in the call
 }
 
 /// Opens a map with a configuration and gives it the rows, in one batch. It returns an error
@@ -124,16 +178,25 @@ pub fn run<M: Map>(config: <M::Config as Row>::Of<'_>, rows: &[<M::Input as Row>
         RunningMap::<M>::open(message::<M::Config>(CONFIG, std::slice::from_ref(&config)).bytes())?;
     running.process(message::<M::Input>(0, rows).bytes());
     let record = recorder::take();
-    let failures = failures(&record.emitted);
-    Ok(Run { out: running.out, record, failures })
+    let failed = failures(&record.emitted);
+    let mut run = Emitted { out: running.out, parts: Vec::new(), failures: Vec::new(), logs: Vec::new() };
+    run.add(Part { first: 0, record, failed });
+    Ok(run)
 }
 
-impl<M: Map> Run<M> {
+impl<O: Outputs> Emitted<O> {
+    fn add(&mut self, mut part: Part) {
+        let first = part.first;
+        self.failures.extend(part.failed.iter().map(|(row, text)| (first + row, text.clone())));
+        self.logs.append(&mut part.record.logs);
+        self.parts.push(part);
+    }
+
     /// The rows of an output, without those that came from a failed row:
     /// `run.rows(|out| &out.late)`, or `run.rows(|out| out)` where there is just one output.
     pub fn rows<'r, R: Row, const FORWARD: bool>(
         &'r self,
-        output: impl FnOnce(&M::Outputs) -> &Output<R, FORWARD>,
+        output: impl FnOnce(&O) -> &Output<R, FORWARD>,
     ) -> Vec<R::Of<'r>> {
         self.emitted(output(&self.out).port()).map(|(source, row, _)| read::<R>(source, row)).collect()
     }
@@ -141,20 +204,14 @@ impl<M: Map> Run<M> {
     /// For each of [`rows`](Self::rows) which row of the input it came from.
     pub fn origins<R: Row, const FORWARD: bool>(
         &self,
-        output: impl FnOnce(&M::Outputs) -> &Output<R, FORWARD>,
+        output: impl FnOnce(&O) -> &Output<R, FORWARD>,
     ) -> Vec<usize> {
         self.emitted(output(&self.out).port()).map(|(_, _, origin)| origin).collect()
     }
 
     /// Rows of a port: their message, their number in it and their origin.
     fn emitted(&self, port: u32) -> impl Iterator<Item = (&[u8], usize, usize)> {
-        let of_port = self.record.emitted.iter().filter(move |m| Source::new(m.bytes()).schema == port);
-        let rows = of_port.flat_map(|message| {
-            let source = Source::new(message.bytes());
-            let origins = source.origins();
-            (0..source.rows).map(move |row| (message.bytes(), row, origins.map_or(row, |o| o[row] as usize)))
-        });
-        rows.filter(|(_, _, origin)| self.failures.iter().all(|(failed, _)| failed != origin))
+        self.parts.iter().flat_map(move |part| part.emitted(port))
     }
 
     /// The rows that failed, with their messages.
@@ -165,18 +222,33 @@ impl<M: Map> Run<M> {
     /// The number of rows of each batch that was handed over.
     #[cfg(test)]
     pub(crate) fn batches(&self) -> Vec<usize> {
-        self.record.emitted.iter().map(|message| Source::new(message.bytes()).rows).collect()
+        let emitted = self.parts.iter().flat_map(|part| &part.record.emitted);
+        emitted.map(|message| Source::new(message.bytes()).rows).collect()
     }
 
     /// What was added to a counter.
-    pub fn count(&self, counter: impl FnOnce(&M::Outputs) -> &Counter) -> i64 {
+    pub fn count(&self, counter: impl FnOnce(&O) -> &Counter) -> i64 {
         let number = counter(&self.out).number();
-        self.record.counts.iter().filter(|(counter, _)| *counter == number).map(|(_, delta)| delta).sum()
+        let counts = self.parts.iter().flat_map(|part| &part.record.counts);
+        counts.filter(|(counter, _)| *counter == number).map(|(_, delta)| delta).sum()
     }
 
     /// The lines that were logged.
     pub fn logs(&self) -> &[(Level, String)] {
-        &self.record.logs
+        &self.logs
+    }
+}
+
+impl Part {
+    fn emitted(&self, port: u32) -> impl Iterator<Item = (&[u8], usize, usize)> {
+        let of_port = self.record.emitted.iter().filter(move |m| Source::new(m.bytes()).schema == port);
+        let rows = of_port.flat_map(|message| {
+            let source = Source::new(message.bytes());
+            let origins = source.origins();
+            (0..source.rows).map(move |row| (message.bytes(), row, origins.map_or(row, |o| o[row] as usize)))
+        });
+        let rows = rows.filter(|(_, _, origin)| self.failed.iter().all(|(failed, _)| failed != origin));
+        rows.map(|(message, row, origin)| (message, row, self.first + origin))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::builder::{
 };
 use crate::column::{Bools, Bytes, Column, Lists, Numbers, Strings, Structs};
 use crate::describe::{Field, Type};
-use crate::memory::Plain;
+use crate::memory::{Plain, bytes, copy};
 use crate::row::Row;
 use crate::wire::Source;
 use crate::{Decimal, EventTime, Timestamp};
@@ -44,6 +44,25 @@ pub trait Value: Sized {
     fn get<'a>(column: &Self::Column<'a>, row: usize) -> Self::Of<'a>;
     /// Appends a value.
     fn push(builder: &mut Self::Builder, value: Self::Of<'_>);
+    /// Reads a row over another value, whose memory it uses.
+    #[inline]
+    fn get_into<'a>(column: &Self::Column<'a>, row: usize, into: &mut Self::Of<'a>) {
+        *into = Self::get(column, row);
+    }
+    /// Appends a value that is kept.
+    #[inline]
+    fn push_ref(builder: &mut Self::Builder, value: &Self::Of<'_>) {
+        Self::push(builder, value.clone());
+    }
+    /// Appends bytes that are equal where values are; of a type that a map's key may have.
+    fn encode(value: &Self::Of<'_>, out: &mut Vec<u8>) {
+        let _ = (value, out);
+        panic!("a list or a struct is no part of a map's key");
+    }
+    /// Takes a value from where it was encoded.
+    fn decode<'a>(bytes: &mut &'a [u8]) -> Self::Of<'a> {
+        panic!("a list or a struct is no part of a map's key, of which {} bytes are left", bytes.len());
+    }
     /// Whether, inside a value that is there, one is null that can't be.
     #[inline]
     fn incomplete(_column: &Self::Column<'_>, _row: usize) -> bool {
@@ -80,6 +99,14 @@ macro_rules! number {
             fn push(builder: &mut Self::Builder, value: $type) {
                 builder.push(value);
             }
+
+            fn encode(value: &Self, out: &mut Vec<u8>) {
+                out.extend_from_slice(bytes(core::slice::from_ref(value)));
+            }
+
+            fn decode<'a>(bytes: &mut &'a [u8]) -> Self {
+                number(bytes)
+            }
         }
     )* };
 }
@@ -114,6 +141,14 @@ impl<const SCALE: u8> Value for Decimal<SCALE> {
     #[inline]
     fn push(builder: &mut Self::Builder, value: Self) {
         builder.push(value);
+    }
+
+    fn encode(value: &Self, out: &mut Vec<u8>) {
+        out.extend_from_slice(bytes(core::slice::from_ref(value)));
+    }
+
+    fn decode<'a>(bytes: &mut &'a [u8]) -> Self {
+        number(bytes)
     }
 }
 
@@ -162,10 +197,21 @@ impl Value for bool {
     fn push(builder: &mut BoolBuilder, value: bool) {
         builder.push(value);
     }
+
+    fn encode(value: &bool, out: &mut Vec<u8>) {
+        out.push(u8::from(*value));
+    }
+
+    fn decode<'a>(bytes: &mut &'a [u8]) -> bool {
+        take(bytes, 1)[0] != 0
+    }
 }
 
 macro_rules! string {
-    ([$($x:lifetime)?] $type:ty, $of:ty, $kind:expr, $columns:ident, $column:ident, $row:ident => $get:expr) => {
+    (
+        [$($x:lifetime)?] $type:ty, $of:ty, $kind:expr, $columns:ident,
+        $column:ident, $row:ident => $get:expr, $into:ident => $get_into:expr, $bytes:ident => $decode:expr
+    ) => {
         impl $(<$x>)? Value for $type {
             type Of<'a> = $of;
             type Column<'a> = $columns<'a>;
@@ -188,12 +234,63 @@ macro_rules! string {
             fn push(builder: &mut StringBuilder, value: Self::Of<'_>) {
                 builder.push(value);
             }
+
+            fn get_into<'a>($column: &Self::Column<'a>, $row: usize, $into: &mut Self::Of<'a>) {
+                $get_into
+            }
+
+            #[inline]
+            fn push_ref(builder: &mut StringBuilder, value: &Self::Of<'_>) {
+                builder.push(value);
+            }
+
+            fn encode(value: &Self::Of<'_>, out: &mut Vec<u8>) {
+                i32::encode(&(value.len() as i32), out); // what is longer is in no batch
+                out.extend_from_slice(value.as_ref());
+            }
+
+            fn decode<'a>(bytes: &mut &'a [u8]) -> Self::Of<'a> {
+                let $bytes = bytes;
+                $decode
+            }
         }
     };
 }
-string!(['x] &'x str, &'a str, Type::String, Strings, column, row => column.get(row));
-string!(['x] &'x [u8], &'a [u8], Type::Bytes, Bytes, column, row => column.get(row));
-string!([] String, String, Type::String, Strings, column, row => column.get(row).into());
+string!(['x] &'x str, &'a str, Type::String, Strings, column, row => column.get(row),
+    into => *into = column.get(row), bytes => text(bytes));
+string!(['x] &'x [u8], &'a [u8], Type::Bytes, Bytes, column, row => column.get(row),
+    into => *into = column.get(row), bytes => run(bytes));
+string!([] String, String, Type::String, Strings, column, row => column.get(row).into(),
+    into => {
+        into.clear();
+        into.push_str(column.get(row));
+    },
+    bytes => text(bytes).into());
+
+/// Takes that many of encoded bytes.
+fn take<'a>(bytes: &mut &'a [u8], size: usize) -> &'a [u8] {
+    let (taken, rest) = bytes.split_at(size);
+    *bytes = rest;
+    taken
+}
+
+/// Takes an encoded number.
+fn number<N: Plain>(bytes: &mut &[u8]) -> N {
+    let mut number = [N::default()];
+    copy(take(bytes, size_of::<N>()), &mut number);
+    number[0]
+}
+
+/// Takes encoded bytes that are preceded by their length.
+fn run<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
+    let size = i32::decode(bytes) as usize;
+    take(bytes, size)
+}
+
+/// Takes an encoded text.
+fn text<'a>(bytes: &mut &'a [u8]) -> &'a str {
+    core::str::from_utf8(run(bytes)).expect("a text was encoded")
+}
 
 impl<T: Value> Value for Option<T> {
     type Of<'a> = Option<T::Of<'a>>;
@@ -221,6 +318,32 @@ impl<T: Value> Value for Option<T> {
             Some(value) => T::push(builder, value),
             None => builder.push_null(),
         }
+    }
+
+    fn get_into<'a>(column: &Self::Column<'a>, row: usize, into: &mut Self::Of<'a>) {
+        match into {
+            Some(value) if !column.nulls().is_null(row) => T::get_into(column, row, value),
+            _ => *into = Self::get(column, row),
+        }
+    }
+
+    #[inline]
+    fn push_ref(builder: &mut T::Builder, value: &Option<T::Of<'_>>) {
+        match value {
+            Some(value) => T::push_ref(builder, value),
+            None => builder.push_null(),
+        }
+    }
+
+    fn encode(value: &Self::Of<'_>, out: &mut Vec<u8>) {
+        out.push(u8::from(value.is_some()));
+        if let Some(value) = value {
+            T::encode(value, out);
+        }
+    }
+
+    fn decode<'a>(bytes: &mut &'a [u8]) -> Self::Of<'a> {
+        (take(bytes, 1)[0] != 0).then(|| T::decode(bytes))
     }
 
     #[inline]
@@ -257,6 +380,23 @@ impl<T: Value> Value for Vec<T> {
         builder.end();
     }
 
+    fn get_into<'a>(column: &Self::Column<'a>, row: usize, into: &mut Self::Of<'a>) {
+        let mut items = column.range(row);
+        into.truncate(items.len());
+        for slot in into.iter_mut() {
+            let item = items.next().expect("there are at least as many items");
+            T::get_into(&column.items, item, slot);
+        }
+        into.extend(items.map(|item| T::get(&column.items, item)));
+    }
+
+    fn push_ref(builder: &mut Self::Builder, value: &Vec<T::Of<'_>>) {
+        for item in value {
+            T::push_ref(&mut builder.items, item);
+        }
+        builder.end();
+    }
+
     fn incomplete(column: &Self::Column<'_>, row: usize) -> bool {
         column.range(row).any(|item| T::missing(&column.items, item))
     }
@@ -288,6 +428,15 @@ impl<R: Row> Value for R {
     #[inline]
     fn push(builder: &mut Self::Builder, value: <R as Row>::Of<'_>) {
         R::append(&mut builder.fields, value);
+        builder.end();
+    }
+
+    fn get_into<'a>(column: &Self::Column<'a>, row: usize, into: &mut Self::Of<'a>) {
+        R::read_into(&column.fields, row, into);
+    }
+
+    fn push_ref(builder: &mut Self::Builder, value: &<R as Row>::Of<'_>) {
+        R::append_ref(&mut builder.fields, value);
         builder.end();
     }
 

@@ -14,9 +14,10 @@
 //!  44    u32 distance to the vector of columns
 //!  48    u32 distance to the vector of failures
 //!  52    Column time
-//!  76    Column origin
-//! 100    Column group
-//! 124  vector of columns: u32 count, then 24 bytes each
+//!  76    Column kind
+//! 100    Column origin
+//! 124    Column group
+//! 148  vector of columns: u32 count, then 24 bytes each
 //!      vector of failures: u32 count, then 12 bytes each
 //!      the buffers, each at a multiple of 8
 //! ```
@@ -30,6 +31,16 @@ use alloc::vec::Vec;
 pub const ACCUMULATOR: u32 = 0x10000;
 /// The number of the schema of the configuration.
 pub const CONFIG: u32 = 0x10001;
+/// The number of the schema of timers of event time.
+pub const EVENT_TIMER: u32 = 0x10002;
+/// The number of the schema of timers of processing time.
+pub const PROCESSING_TIMER: u32 = 0x10003;
+/// The number of the schema of a state's rows, plus the state's number.
+pub const STATE: u32 = 0x20000;
+/// The number of the schema of a request for rows of a state, plus the state's number.
+pub const REQUEST: u32 = 0x30000;
+/// The kind of a row that removes what it names, or that is not there.
+pub const DELETE: u8 = 3;
 /// The most rows that a batch may have.
 pub const MAX_ROWS: usize = 1 << 16;
 /// Bytes of values from which on a batch is handed over, far below what the contract allows.
@@ -40,10 +51,10 @@ const FAILURE: usize = 12;
 const VTABLE: usize = 8;
 const TABLE: usize = 32;
 const TIME: usize = 52;
-const ORIGIN: usize = 76;
-#[cfg(not(target_family = "wasm"))]
-const GROUP: usize = 100;
-const COLUMNS: usize = 124;
+const KIND: usize = 76;
+const ORIGIN: usize = 100;
+const GROUP: usize = 124;
+const COLUMNS: usize = 148;
 
 /// A `Column` of the message.
 #[derive(Clone, Copy, Default)]
@@ -115,9 +126,19 @@ impl<'a> Source<'a> {
         self.required_per_row(4, "event times")
     }
 
-    /// The number of each row's accumulator.
+    /// The number of each row's accumulator, or of its key.
     pub fn groups(&self) -> &'a [u32] {
         self.required_per_row(7, "groups")
+    }
+
+    /// The number of each row's key, none where the rows have no key.
+    pub fn keys(&self) -> &'a [u32] {
+        self.per_row(7).unwrap_or_default()
+    }
+
+    /// The kind of each row, none where all are there.
+    pub fn kinds(&self) -> &'a [u8] {
+        self.per_row(5).unwrap_or_default()
     }
 
     /// Failed rows with their messages.
@@ -221,15 +242,29 @@ impl Sink {
         self.per_row(4, TIME, times);
     }
 
+    /// Writes the kinds of the rows.
+    pub fn kinds(&mut self, kinds: &[u8]) {
+        self.per_row(5, KIND, kinds);
+    }
+
     /// Writes where the rows came from.
     pub fn origins(&mut self, origins: &[u32]) {
         self.per_row(6, ORIGIN, origins);
     }
 
-    /// Writes the number of each row's accumulator.
-    #[cfg(not(target_family = "wasm"))] // the host's part, of which tests play it
+    /// Writes the number of each row's accumulator, or of its key.
     pub fn groups(&mut self, groups: &[u32]) {
         self.per_row(7, GROUP, groups);
+    }
+
+    /// Makes a column, none of whose buffers is nested, null in the one row that the message has.
+    /// For that [`begin`](Self::begin) was told of 8 more bytes.
+    pub fn null(&mut self, column: usize) {
+        let validity = self.buffer(&[0]);
+        let node = COLUMNS + 4 + column * COLUMN;
+        let out = bytes_mut(&mut self.words);
+        put(out, node + 4, 1);
+        put(out, node + 8, validity);
     }
 
     /// The message.

@@ -4,7 +4,7 @@
 //! The operators of `cmd/bench`, which every SDK builds: written for speed, by the column, and
 //! compiled with `target-feature=+simd128`.
 
-use wasmill::{Aggregate, Batch, Failures, Forward, Map, Output, Result};
+use wasmill::{Aggregate, Batch, Failures, Forward, Map, Output, Process, Result, ValueState};
 
 wasmill::row! {
     pub struct Numbers {
@@ -173,4 +173,72 @@ impl Aggregate for Count {
     }
 }
 
-wasmill::module!(Empty, Four, FourRows, Filter, Count);
+wasmill::row! {
+    pub struct Key {
+        pub k: i64,
+    }
+}
+
+wasmill::states! {
+    pub struct Seen {
+        pub seen: ValueState<i64>,
+    }
+}
+
+pub struct CountProcess;
+
+impl Process for CountProcess {
+    const NAME: &'static str = "count_process";
+    const DOC: &'static str = "How many rows of its key each row has seen, by the column.";
+    type Config = ();
+    type Key = Key;
+    type Input = Key;
+    type State = Seen;
+    type Outputs = Forward<Counted>;
+
+    fn open(_: ()) -> Result<Self> {
+        Ok(CountProcess)
+    }
+
+    fn process_batch(
+        &mut self,
+        batch: &Batch<Key>,
+        state: &mut Seen,
+        out: &mut Forward<Counted>,
+        _: &mut Failures,
+    ) {
+        let (keys, counts) = (batch.keys(), state.seen.update_all());
+        out.fill(|out| {
+            for (&key, out) in keys.iter().zip(out.count.zeros(keys.len())) {
+                let count = &mut counts[key as usize];
+                *count += 1;
+                *out = *count;
+            }
+        });
+    }
+}
+
+pub struct CountProcessRows;
+
+impl Process for CountProcessRows {
+    const NAME: &'static str = "count_process_rows";
+    const DOC: &'static str = "How many rows of its key each row has seen, by the row.";
+    type Config = ();
+    type Key = Key;
+    type Input = Key;
+    type State = Seen;
+    type Outputs = Forward<Counted>;
+
+    fn open(_: ()) -> Result<Self> {
+        Ok(CountProcessRows)
+    }
+
+    fn process(&mut self, _: Key, state: &mut Seen, out: &mut Forward<Counted>) -> Result {
+        let count = state.seen.update();
+        *count += 1;
+        out.emit(Counted { count: *count });
+        Ok(())
+    }
+}
+
+wasmill::module!(Empty, Four, FourRows, Filter, Count, CountProcess, CountProcessRows);

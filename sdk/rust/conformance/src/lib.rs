@@ -5,8 +5,13 @@
 
 mod aggregates;
 mod maps;
+mod processes;
 
 use aggregates::{Longest, Mean};
 use maps::{Crash, Everything, Refuse, Route, Say, Shift, Split};
+use processes::{Alarm, Collect, Forget, Ledger, LedgerBulk, Rules};
 
-wasmill::module!(Everything, Split, Route, Shift, Refuse, Crash, Say, Mean, Longest);
+wasmill::module!(
+    Everything, Split, Route, Shift, Refuse, Crash, Say, Mean, Longest, Ledger, LedgerBulk, Collect, Alarm,
+    Forget, Rules,
+);
