@@ -18,8 +18,8 @@ import (
 func (c *checker) twoPhase(d *draft, w *Window, spec window.Spec) {
 	why := spec.OnePhase()
 	if name := idling(d.node); why == "" && name != "" {
-		// Rows of a split that was idle may be late, which is known only behind the exchange.
-		why = fmt.Sprintf("splits of %q may be idle, and late then", name)
+		// Whether rows that come after that are late is known only behind the exchange.
+		why = fmt.Sprintf("%q may be idle, and its rows late then", name)
 	}
 	asked := w.TwoPhase != nil && *w.TwoPhase
 	switch {
@@ -56,8 +56,8 @@ func (c *checker) firstPhase(d *draft, in Edge, number int, spec window.Spec, pa
 	}
 }
 
-// idling returns the name of a node before one, or of itself, whose splits may be idle; "" where there
-// is none.
+// idling returns the name of a node before one whose splits or subtasks may be left out of the watermark
+// while they are idle; "" where there is none.
 func idling(n *Node) string {
 	seen := map[*Node]bool{}
 	var find func(n *Node) string
@@ -66,7 +66,11 @@ func idling(n *Node) string {
 			return ""
 		}
 		seen[n] = true
-		if n.Source != nil && n.Source.Time != nil && n.Source.Time.Idle > 0 {
+		own := n.Time
+		if n.Source != nil {
+			own = n.Source.Time
+		}
+		if own != nil && own.Idle > 0 {
 			return n.Name
 		}
 		for _, in := range n.Inputs {
