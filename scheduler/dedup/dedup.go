@@ -19,7 +19,7 @@ import (
 	"github.com/wasmill/wasmill/state/timer"
 )
 
-// Dedup is the operator of a Spec. It takes inserts only.
+// Dedup is the operator of a Spec.
 //
 // A key that may be forgotten has a timer at the time when it may be. Rows that take the place of others
 // do not move it: when it is due and the key has a newer row, it is set anew.
@@ -204,6 +204,17 @@ func (d *Dedup) step(i int, old []byte, found bool) ([]byte, bool) {
 		} else if given {
 			d.late = append(d.late, uint32(row))
 			return old, true
+		}
+	}
+	if d.spec.Changelog && d.rows.Kinds != nil {
+		switch d.rows.Kinds[row] {
+		case batch.UpdateBefore:
+			return old, stays
+		case batch.Delete:
+			if found {
+				d.decode(old, batch.Delete)
+			}
+			return nil, false
 		}
 	}
 	if d.tooLate(t) {

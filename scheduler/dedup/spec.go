@@ -12,6 +12,10 @@
 //	                with Final: the earliest row, when the watermark has passed it, and nothing else
 //	last   time     a row that is not earlier than the one before it, which is taken back
 //
+// The last by arrival may be that of a changelog by the same key: an insert or an update after is a row,
+// a deletion takes the row of its key back, an update before says nothing. So a changelog whose updates
+// come without the row that they replace gets it.
+//
 // What is taken back follows as update before and update after, each with the event time of its own row.
 //
 // With a time to live a key is forgotten so long after the row that it has: by processing time where
@@ -95,6 +99,8 @@ type Spec struct {
 	TTL   time.Duration // 0: for ever
 	// Rows is how many rows of a key are kept, 0 for 1. More are possible only of First by Arrival.
 	Rows int
+	// Changelog says that the input may take rows back, by the same key. Only of Last by Arrival.
+	Changelog bool
 }
 
 // Changes says whether a deduplication takes rows back.

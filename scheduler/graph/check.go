@@ -97,6 +97,8 @@ type stream struct {
 	untimed string
 	// changes says that rows may be updates and deletions of rows before them: a changelog.
 	changes bool
+	// upserts says of a changelog that an update comes without the row that it replaces.
+	upserts bool
 	readers int
 }
 

@@ -13,7 +13,8 @@ import (
 )
 
 // Dedup keeps one row of each key. What it gives is a changelog, but for the first row by arrival, and
-// for one that is final.
+// for one that is final. The last row by arrival may be that of a changelog by the same key: what it
+// gives has each row that an update replaces, whether that has or not.
 type Dedup struct {
 	Keep dedup.Keep  `yaml:"keep"` // first (default) or last
 	By   dedup.Clock `yaml:"by"`   // arrival (default) or time: the event time
@@ -53,7 +54,6 @@ func (c *checker) dedup(d *draft, o *Operator) {
 	const what = "a dedup"
 	in := c.input(d)
 	c.only(d, o, what)
-	c.insertsOnly(d, in, what, "a changelog by key has one row of each key already; else put the dedup before the operator that takes rows back")
 	where := d.where.under("dedup")
 	w := o.Dedup
 	if len(o.Key) == 0 {
@@ -62,6 +62,10 @@ func (c *checker) dedup(d *draft, o *Operator) {
 	spec := dedup.Spec{
 		Input: in.schema, Key: c.deal(d, o, in, what), Timed: in.untimed == "",
 		Keep: w.Keep, By: w.By, Final: w.Emit == EmitFinal, TTL: w.TTL, Rows: w.Rows,
+		Changelog: in.changes,
+	}
+	if spec.Keep != dedup.Last || spec.By != dedup.Arrival {
+		c.insertsOnly(d, in, what, "write keep: last and by: arrival, which follows a changelog by its key, or put the dedup before the operator that takes rows back")
 	}
 	if spec.By == dedup.Time && in.untimed != "" {
 		c.report(where.under("by"), in.untimed, "dedup %q goes by event time, which the rows lack", d.name)

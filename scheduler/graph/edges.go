@@ -172,6 +172,7 @@ func (c *checker) side(d *draft, side int) *stream {
 				next.untimed = whole.untimed
 			}
 			next.changes = next.changes || whole != nil && whole.changes
+			next.upserts = next.upserts || whole != nil && whole.upserts
 			whole, first = &next, in
 			continue
 		}
@@ -179,6 +180,7 @@ func (c *checker) side(d *draft, side int) *stream {
 			whole.untimed = s.untimed
 		}
 		whole.changes = whole.changes || s.changes
+		whole.upserts = whole.upserts || s.upserts
 		if s.schema != nil && !whole.schema.Equal(s.schema) {
 			c.report(in.where, "streams that are read together have the same columns", "%q has %s, unlike %q before it",
 				in.text, difference(s.schema, whole.schema), first.text)

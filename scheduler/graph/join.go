@@ -262,6 +262,9 @@ func (c *checker) within(w *Within, where place) *join.Interval {
 // joinStreams checks that both streams are what the join takes.
 func (c *checker) joinStreams(d *draft, sides [2]*stream, spec *join.Spec) {
 	if spec.Window == nil && spec.Interval == nil && !spec.Temporal {
+		for side, s := range sides {
+			c.wholeChanges(d, s, d.where.under("join", joinSides[side]), "a join")
+		}
 		return
 	}
 	for side, s := range sides {

@@ -51,7 +51,7 @@ func (c *checker) lookup(d *draft, o *Operator) {
 	if len(o.Key) > 0 {
 		d.node.about += ", key " + strings.Join(o.Key, ", ")
 	}
-	out := &stream{untimed: in.untimed, changes: in.changes}
+	out := &stream{untimed: in.untimed, changes: in.changes, upserts: in.upserts}
 	if in.schema != nil && !c.wrong(where) {
 		schema, err := spec.Output()
 		if err != nil {

@@ -220,7 +220,7 @@ func (c *checker) wasmMap(d *draft, o *Operator) {
 
 // mapped returns the stream of an output of a map.
 func (c *checker) mapped(d *draft, p *describe.Port, in *stream) *stream {
-	s := &stream{port: p.Name, schema: p.Schema(), untimed: in.untimed, changes: in.changes}
+	s := &stream{port: p.Name, schema: p.Schema(), untimed: in.untimed, changes: in.changes, upserts: in.upserts}
 	own := fmt.Sprintf("operator %q", d.name)
 	for range p.Fields {
 		s.origins = append(s.origins, own)

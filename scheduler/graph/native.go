@@ -53,6 +53,14 @@ func (c *checker) micros(t, least, most time.Duration, where place) {
 	}
 }
 
+// wholeChanges reports an input whose updates come without the row that they replace.
+func (c *checker) wholeChanges(d *draft, in *stream, where place, what string) {
+	if in.upserts {
+		c.report(where, "have them come with updates: retract, or put a dedup: {keep: last} with their key in between",
+			"%s needs to know the row that an update replaces, and its input has updates without", what)
+	}
+}
+
 // insertsOnly reports an input that is a changelog.
 func (c *checker) insertsOnly(d *draft, in *stream, what, hint string) {
 	if in.changes {

@@ -51,7 +51,9 @@ func (c *checker) top(d *draft, o *Operator) {
 	if len(w.By) == 0 {
 		c.missing(where.under("by"), "add by: [COLUMN desc]", "top %q does not say by what rows are ordered", d.name)
 	}
-	if w.Window != nil {
+	if w.Window == nil {
+		c.wholeChanges(d, in, d.where.under("from"), what)
+	} else {
 		c.insertsOnly(d, in, "a top of a window", "leave window out: the top of all rows follows a changelog; or put the top before the operator that takes rows back")
 		spec.Window = c.topWindow(d, w.Window, in)
 	}

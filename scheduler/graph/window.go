@@ -53,6 +53,7 @@ func (c *checker) window(d *draft, o *Operator) {
 	if in.untimed != "" {
 		c.report(d.where.under("window"), in.untimed, "window %q needs rows with an event time", d.name)
 	}
+	c.wholeChanges(d, in, d.where.under("from"), "a window")
 	key := c.deal(d, o, in, "a window")
 	spec := window.Spec{Input: in.schema, Key: key, Changes: in.changes, Memory: c.windowMemory()}
 	if o.Window != nil {
@@ -181,7 +182,7 @@ func (c *checker) onlyWindow(d *draft, o *Operator) {
 
 // windowOutputs completes the node of a window, and says whether all is known of it.
 func (c *checker) windowOutputs(d *draft, o *Operator, in *stream, spec window.Spec) bool {
-	results := &stream{untimed: in.untimed, changes: spec.Changelog()}
+	results := &stream{untimed: in.untimed, changes: spec.Changelog(), upserts: spec.Updates == window.Replace}
 	late := &stream{port: portLate, schema: in.schema, origins: in.origins, untimed: in.untimed, changes: in.changes}
 	wrong := slices.ContainsFunc([]string{"aggregate", "key", "window"}, func(key string) bool { return c.wrong(d.where.under(key)) })
 	if in.schema != nil && !wrong {
