@@ -178,7 +178,7 @@ func alarmScript(r *rand.Rand) ([]operatortest.Event, *wanted) {
 // subtasks, in batches of any size, over either backend, made anew at any point, with instances of their own for each batch or not.
 func TestWhatComesOfAProcessDoesNotDependOnHowItIsRun(t *testing.T) {
 	path, disk := guests["go"](t), operatortest.Pebble(t)
-	seeds, every := uint64(2), 3 // some cases with each seed
+	seeds, every := uint64(2), 5 // some cases with each seed
 	if testing.Short() {
 		seeds, every = 1, 13
 	}
