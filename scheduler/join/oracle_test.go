@@ -65,15 +65,21 @@ func inIntervals(typ Type, from, to int64, all []arrival) [3][]row {
 
 func TestIntervalJoinGivesAllPairsInTheIntervalAndWhatHasNone(t *testing.T) {
 	for seed := range seeds(40) {
-		g := newGenerator(seed)
-		script := g.script(25)
-		from := g.IntN(2*g.span) - g.span
-		to := from + g.IntN(g.span)
-		for _, typ := range types {
-			s := spec(typ)
-			s.Interval = &Interval{micros(from), micros(to)}
-			compare(t, g, seed, s, script, inIntervals(typ, int64(from), int64(to), arrivals(script)))
-		}
+		checkInterval(t, seed)
+	}
+}
+
+func FuzzIntervalJoinGivesAllPairsInTheIntervalAndWhatHasNone(f *testing.F) { f.Fuzz(checkInterval) }
+
+func checkInterval(t *testing.T, seed uint64) {
+	g := newGenerator(seed)
+	script := g.script(25)
+	from := g.IntN(2*g.span) - g.span
+	to := from + g.IntN(g.span)
+	for _, typ := range types {
+		s := spec(typ)
+		s.Interval = &Interval{micros(from), micros(to)}
+		compare(t, g, seed, s, script, inIntervals(typ, int64(from), int64(to), arrivals(script)))
 	}
 }
 
@@ -141,19 +147,25 @@ func inWindows(typ Type, size, slide, offset int64, all []arrival) [3][]row {
 
 func TestWindowJoinGivesEachWindowWhenItEnds(t *testing.T) {
 	for seed := range seeds(40) {
-		g := newGenerator(seed)
-		script := g.script(25)
-		size := 1 + g.IntN(g.span)
-		slide := size
-		if seed%2 == 0 {
-			slide = 1 + g.IntN(size)
-		}
-		offset := g.IntN(50) - 25
-		for _, typ := range types {
-			s := spec(typ)
-			s.Window = &Window{Size: micros(size), Slide: micros(slide), Offset: micros(offset)}
-			compare(t, g, seed, s, script, inWindows(typ, int64(size), int64(slide), int64(offset), arrivals(script)))
-		}
+		checkWindow(t, seed)
+	}
+}
+
+func FuzzWindowJoinGivesEachWindowWhenItEnds(f *testing.F) { f.Fuzz(checkWindow) }
+
+func checkWindow(t *testing.T, seed uint64) {
+	g := newGenerator(seed)
+	script := g.script(25)
+	size := 1 + g.IntN(g.span)
+	slide := size
+	if seed%2 == 0 {
+		slide = 1 + g.IntN(size)
+	}
+	offset := g.IntN(50) - 25
+	for _, typ := range types {
+		s := spec(typ)
+		s.Window = &Window{Size: micros(size), Slide: micros(slide), Offset: micros(offset)}
+		compare(t, g, seed, s, script, inWindows(typ, int64(size), int64(slide), int64(offset), arrivals(script)))
 	}
 }
 
@@ -190,26 +202,32 @@ func asOf(typ Type, all []arrival) [3][]row {
 
 func TestTemporalJoinSeesTheVersionAsOfTheLeftRow(t *testing.T) {
 	for seed := range seeds(80) {
-		g := newGenerator(seed)
-		script := g.script(25)
-		mark := watermark.Min
-		for i := range script {
-			e := &script[i]
-			if len(e.Rows) == 0 {
-				mark = max(mark, e.Watermark)
-			}
-			for n := range e.Rows {
-				if r := &e.Rows[n]; e.Input == InputRight {
-					r.Time = max(r.Time, mark)
-					r.Kind = []batch.RowKind{batch.Insert, batch.Insert, batch.UpdateAfter, batch.UpdateBefore, batch.Delete}[g.IntN(5)]
-				}
+		checkTemporal(t, seed)
+	}
+}
+
+func FuzzTemporalJoinSeesTheVersionAsOfTheLeftRow(f *testing.F) { f.Fuzz(checkTemporal) }
+
+func checkTemporal(t *testing.T, seed uint64) {
+	g := newGenerator(seed)
+	script := g.script(25)
+	mark := watermark.Min
+	for i := range script {
+		e := &script[i]
+		if len(e.Rows) == 0 {
+			mark = max(mark, e.Watermark)
+		}
+		for n := range e.Rows {
+			if r := &e.Rows[n]; e.Input == InputRight {
+				r.Time = max(r.Time, mark)
+				r.Kind = []batch.RowKind{batch.Insert, batch.Insert, batch.UpdateAfter, batch.UpdateBefore, batch.Delete}[g.IntN(5)]
 			}
 		}
-		for _, typ := range []Type{Inner, Left} {
-			s := spec(typ)
-			s.Temporal = true
-			compare(t, g, seed, s, script, asOf(typ, arrivals(script)))
-		}
+	}
+	for _, typ := range []Type{Inner, Left} {
+		s := spec(typ)
+		s.Temporal = true
+		compare(t, g, seed, s, script, asOf(typ, arrivals(script)))
 	}
 }
 

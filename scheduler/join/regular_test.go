@@ -75,21 +75,27 @@ func (g *generator) changes(steps int) (script []operatortest.Event, tables [2][
 
 func TestRegularJoinIsTheJoinOfBothTables(t *testing.T) {
 	for seed := range seeds(40) {
-		g := newGenerator(seed)
-		script, tables := g.changes(30)
-		for _, typ := range types {
-			s := spec(typ)
-			s.Regular = &Regular{}
-			s.Inputs[0].Changes, s.Inputs[1].Changes = true, true
-			want := whole(typ, tables)
-			for _, c := range cases(g, seed, 3) {
-				r := operatortest.Run(t, subject(s), c, script)
-				got, err := operatortest.Table(r.Port(PortResults))
-				if err != nil {
-					t.Fatalf("%v join, %v: %v", typ, c, err)
-				}
-				operatortest.Same(t, label(fmt.Sprintf("%v join, %v", typ, c)), got, want)
+		checkRegular(t, seed)
+	}
+}
+
+func FuzzRegularJoinIsTheJoinOfBothTables(f *testing.F) { f.Fuzz(checkRegular) }
+
+func checkRegular(t *testing.T, seed uint64) {
+	g := newGenerator(seed)
+	script, tables := g.changes(30)
+	for _, typ := range types {
+		s := spec(typ)
+		s.Regular = &Regular{}
+		s.Inputs[0].Changes, s.Inputs[1].Changes = true, true
+		want := whole(typ, tables)
+		for _, c := range cases(g, seed, 3) {
+			r := operatortest.Run(t, subject(s), c, script)
+			got, err := operatortest.Table(r.Port(PortResults))
+			if err != nil {
+				t.Fatalf("%v join, %v: %v", typ, c, err)
 			}
+			operatortest.Same(t, label(fmt.Sprintf("%v join, %v", typ, c)), got, want)
 		}
 	}
 }
