@@ -33,6 +33,7 @@ use crate::memory::{bytes, bytes_mut};
 use crate::wire::{ACCUMULATOR, CONFIG, Sink, Source};
 use crate::{Aggregate, Batch, Counter, Level, Map, Output, Outputs, Result, Row, Timestamp, Value};
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::string::String;
 use std::vec::Vec;
 
@@ -152,8 +153,16 @@ pub fn set_now(now: Timestamp) {
     recorder::set_now(now);
 }
 
-/// What came of the rows that a map was given.
-pub type Run<M> = Emitted<<M as Map>::Outputs>;
+/// What came of the rows that a map was given: what [`Emitted`] tells.
+pub struct Run<M: Map>(Emitted<M::Outputs>);
+
+impl<M: Map> Deref for Run<M> {
+    type Target = Emitted<M::Outputs>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
 
 /// What came of the rows, or timers, that an operator was given.
 pub struct Emitted<O: Outputs> {
@@ -181,7 +190,7 @@ pub fn run<M: Map>(config: <M::Config as Row>::Of<'_>, rows: &[<M::Input as Row>
     let failed = failures(&record.emitted);
     let mut run = Emitted { out: running.out, parts: Vec::new(), failures: Vec::new(), logs: Vec::new() };
     run.add(Part { first: 0, record, failed });
-    Ok(run)
+    Ok(Run(run))
 }
 
 impl<O: Outputs> Emitted<O> {
