@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/wasmill/wasmill/abi"
@@ -34,6 +35,7 @@ type Dedup struct {
 	timers *timer.Timers // nil where nothing is ever due
 	behind bool          // timers are due that a Tick has left
 	out    *rows.Output
+	lates  *atomic.Int64 // counts late rows
 
 	// Scratch of one batch.
 	now          int64 // of the clock that rows are told apart by
@@ -71,7 +73,7 @@ var (
 func New(ctx operator.Context, spec Spec) *Dedup {
 	d := &Dedup{
 		spec: spec, ttl: spec.TTL.Microseconds(), store: ctx.State, groups: ctx.Groups, pool: ctx.Pool, clock: ctx.Now, mark: ctx.Watermark,
-		out: rows.NewOutput(ctx.Pool, spec.Input, PortKept, spec.Timed, spec.Changes()),
+		out: rows.NewOutput(ctx.Pool, spec.Input, PortKept, spec.Timed, spec.Changes()), lates: ctx.Counters.Get("late"),
 	}
 	switch {
 	case spec.By == Arrival && d.ttl > 0:
@@ -113,6 +115,7 @@ func (d *Dedup) Process(ctx context.Context, _ int, b *batch.Batch, out operator
 	if len(d.late) == 0 {
 		return nil
 	}
+	d.lates.Add(int64(len(d.late)))
 	return out.Emit(ctx, PortLate, d.pool.Take(b, d.late))
 }
 

@@ -16,6 +16,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
@@ -50,6 +51,7 @@ type Sort struct {
 	groups   int
 	mark     abi.EventTime
 	sorted   *rows.Output
+	lates    *atomic.Int64 // counts late rows
 
 	// Scratch of one batch.
 	keys  state.Strings
@@ -67,7 +69,7 @@ func New(ctx operator.Context, spec Spec) *Sort {
 	s := &Sort{
 		spec: spec, order: rows.NewOrder(spec.Input, spec.By, nil), store: ctx.State, pool: ctx.Pool, groups: ctx.Groups, mark: ctx.Watermark,
 		calendar: rows.NewCalendar(ctx.State, waiting),
-		sorted:   rows.NewOutput(ctx.Pool, spec.Input, PortSorted, true, false),
+		sorted:   rows.NewOutput(ctx.Pool, spec.Input, PortSorted, true, false), lates: ctx.Counters.Get("late"),
 	}
 	s.merge = s.count
 	return s
@@ -118,6 +120,7 @@ func (s *Sort) Process(ctx context.Context, _ int, b *batch.Batch, out operator.
 	if len(s.late) == 0 {
 		return nil
 	}
+	s.lates.Add(int64(len(s.late)))
 	return out.Emit(ctx, PortLate, s.pool.Take(b, s.late))
 }
 

@@ -10,7 +10,7 @@
 // Without a window the top is a changelog: when a row comes in, the one that it pushes out is deleted. With
 // a rank column, whose first is 1, each rank that has another row than before is updated. The input
 // may be a changelog too: then all rows of a key are kept, and when one is taken back the next one
-// moves up; a row that is taken back and is not there is counted as "unknown_retractions". Of inserts
+// moves up; a row that is taken back and is not there is counted as "unknown_deletions". Of inserts
 // only those of the top are kept.
 //
 // With a window, rows are those of one window of event time, and the top is given once, when the

@@ -33,6 +33,7 @@ type Top struct {
 	size, offset abi.EventTime  // of tumbling windows
 	out          *rows.Output
 	unknown      *atomic.Int64
+	lates        *atomic.Int64 // counts late rows
 
 	// Scratch of one batch.
 	late   []uint32
@@ -62,7 +63,7 @@ func New(ctx operator.Context, spec Spec) (*Top, error) {
 	}
 	t := &Top{
 		spec: spec, order: rows.NewOrder(spec.Input, spec.By, spec.Key), store: ctx.State, groups: ctx.Groups, pool: ctx.Pool, mark: ctx.Watermark,
-		heads: heads{store: ctx.State, most: most}, unknown: ctx.Counters.Get("unknown_retractions"),
+		heads: heads{store: ctx.State, most: most}, unknown: ctx.Counters.Get("unknown_deletions"), lates: ctx.Counters.Get("late"),
 		out: rows.NewOutput(ctx.Pool, schema, PortTop, spec.Timed, spec.Window == nil),
 	}
 	if w := spec.Window; w != nil {
@@ -103,6 +104,7 @@ func (t *Top) Process(ctx context.Context, _ int, b *batch.Batch, out operator.O
 	if len(t.late) == 0 {
 		return nil
 	}
+	t.lates.Add(int64(len(t.late)))
 	return out.Emit(ctx, PortLate, t.pool.Take(b, t.late))
 }
 

@@ -276,7 +276,10 @@ func TestTopIsThatOfANaiveSort(t *testing.T) {
 					r := operatortest.Run(t, subject(spec), c, script)
 					operatortest.Same(t, c, operatortest.Lines(r.Port(PortTop)), operatortest.Lines(o.top))
 					operatortest.Same(t, c, operatortest.Lines(r.Port(PortLate)), operatortest.Lines(o.late))
-					if got := r.Counters["unknown_retractions"]; got != o.unknown {
+					if got := r.Counters["late"]; got != int64(len(o.late)) {
+						t.Fatalf("%v: %d rows are counted as late, should be %d", c, got, len(o.late))
+					}
+					if got := r.Counters["unknown_deletions"]; got != o.unknown {
 						t.Fatalf("%v: %d rows taken back that were not there, should be %d", c, got, o.unknown)
 					}
 					if _, err := operatortest.Table(r.Port(PortTop)); err != nil {
