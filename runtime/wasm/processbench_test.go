@@ -75,7 +75,7 @@ func ledgerRows(s *stage, sp operator.ModuleSpec, keys, batches, n int) []*batch
 // BenchmarkLedger reports what a read, change and write of keyed state costs a row, through a guest.
 func BenchmarkLedger(b *testing.B) {
 	for lang, module := range map[string]string{
-		"c": guesttest.Build(b, "c", filepath.Join("testdata", "process")), "go": guests["go"](b),
+		"c": guesttest.Build(b, "c", filepath.Join("testdata", "process")), "go": guests["go"](b), "rust": guests["rust"](b),
 	} {
 		m := load(b, newEngine(b, wasm.Options{}), module)
 		for _, keys := range []int{10, 10_000, 1_000_000} {
