@@ -88,7 +88,7 @@ type heads struct {
 	keys, values state.Strings
 }
 
-// cacheBytes bounds what heads take between two batches.
+// cacheBytes bounds what heads take between two rows.
 const cacheBytes = 16 << 20
 
 // get returns the head of the rows with a prefix, read where it is not at hand. It is valid until the
@@ -140,9 +140,10 @@ func (c *heads) insert(h *head, place int, row []byte) {
 	c.bytes += len(row) + 8
 }
 
-// trim forgets the heads where they take too much.
+// trim forgets the heads where they take too much. One alone may: to read it for each row would take
+// for ever.
 func (c *heads) trim() {
-	if c.bytes > cacheBytes {
+	if c.bytes > cacheBytes && c.table.Len() > 1 {
 		c.clear()
 	}
 }

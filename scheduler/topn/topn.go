@@ -93,11 +93,11 @@ func (t *Top) Process(ctx context.Context, _ int, b *batch.Batch, out operator.O
 		if err := t.row(ctx, b, row, out); err != nil {
 			return fmt.Errorf("top: %w", err)
 		}
+		t.heads.trim()
 		if err := t.out.SendFull(ctx, out); err != nil {
 			return err
 		}
 	}
-	t.heads.trim()
 	if err := t.out.Send(ctx, out); err != nil {
 		return err
 	}
