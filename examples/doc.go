@@ -25,5 +25,8 @@ func Modules() []Module {
 		{"mixed/enrich.wasm", build.Go, "mixed/enrich"},
 		{"mixed/score.wasm", build.AssemblyScript, "mixed/score"},
 		{"percentiles/delays.wasm", build.Rust, "percentiles/delays"},
+		{"top/traffic.wasm", build.Go, "top/traffic"},
+		{"enrich/places.wasm", build.Go, "enrich/places"},
+		{"turnarounds/landings.wasm", build.Go, "turnarounds/landings"},
 	}
 }

@@ -52,6 +52,17 @@ func blocks(page string) []block {
 	return all
 }
 
+// headings returns the sections of a page.
+func headings(page string) map[string]bool {
+	all := map[string]bool{}
+	for line := range strings.Lines(page) {
+		if name, ok := strings.CutPrefix(line, "## "); ok {
+			all[strings.TrimSpace(name)] = true
+		}
+	}
+	return all
+}
+
 // A page is a README whose commands are run, block by block, in a copy of the repository. A block
 // is run if it
 //

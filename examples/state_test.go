@@ -1,0 +1,87 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package examples
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// everyWay runs a pipeline as it is, and by other options, which must not matter: results are the
+// same, in any order.
+func everyWay(t *testing.T, file string, want []string) {
+	t.Helper()
+	plain := read(t, file)
+	for _, options := range []string{
+		"{ parallelism: 1 }", "{ parallelism: 3, batch_rows: 777 }", "{ parallelism: 2, state: pebble }",
+	} {
+		write(t, file, fmt.Appendf(nil, "%s\noptions: %s\n", plain, options))
+		same(t, filepath.Base(file)+" with "+options, sorted(pipeline(t, file)), sorted(want))
+	}
+}
+
+func TestTop(t *testing.T) {
+	t.Parallel()
+	root := tree(t, "flights", "top")
+	want := oracle(t, "top/oracle.py")
+	file := filepath.Join(root, "top", "pipeline.yaml")
+	same(t, "top, in order", pipeline(t, file), want)
+	everyWay(t, file, want)
+
+	edit(t, file, "hours: 24", "hours: 3")
+	edit(t, file, "rows: 10,", "rows: 2,")
+	same(t, "top 2 of three hours", sorted(pipeline(t, file)), sorted(oracle(t, "top/oracle.py", "--hours", "3", "--n", "2")))
+}
+
+func TestEnrich(t *testing.T) {
+	t.Parallel()
+	root := tree(t, "flights", "enrich")
+	want := oracle(t, "enrich/oracle.py")
+	for _, name := range []string{"lookup.yaml", "broadcast.yaml"} {
+		everyWay(t, filepath.Join(root, "enrich", name), want)
+	}
+}
+
+func TestTurnarounds(t *testing.T) {
+	t.Parallel()
+	everyWay(t, filepath.Join(tree(t, "flights", "turnarounds"), "turnarounds", "pipeline.yaml"), oracle(t, "turnarounds/oracle.py"))
+}
+
+// TestSuites runs the tests of pipelines and operators that lie beside them.
+func TestSuites(t *testing.T) {
+	t.Parallel()
+	suites, err := filepath.Glob("*/*.test.yaml")
+	if err != nil || len(suites) == 0 {
+		t.Fatalf("there are %d files of tests, %v", len(suites), err)
+	}
+	folders := map[string][]string{}
+	for _, suite := range suites {
+		folders[filepath.Dir(suite)] = append(folders[filepath.Dir(suite)], filepath.Base(suite))
+	}
+	for folder, names := range folders {
+		t.Run(folder, func(t *testing.T) {
+			root := tree(t, "flights", folder)
+			for _, name := range names {
+				run(t, "wasmill", "test", filepath.Join(root, folder, name))
+			}
+		})
+	}
+}
+
+// TestEachExampleIsOnThePage finds folders that nobody would.
+func TestEachExampleIsOnThePage(t *testing.T) {
+	t.Parallel()
+	page := headings(string(read(t, "README.md")))
+	folders, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range folders {
+		if folder.IsDir() && folder.Name() != "build" && !page[folder.Name()] {
+			t.Errorf("README.md has no section %q", folder.Name())
+		}
+	}
+}
