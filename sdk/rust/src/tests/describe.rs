@@ -5,6 +5,7 @@
 
 use super::conformance::aggregates::{Longest, Mean};
 use super::conformance::maps::{Crash, Everything, Refuse, Route, Say, Shift, Split};
+use super::conformance::processes::{Alarm, Collect, Forget, Ledger, LedgerBulk, Rules};
 use super::json::Json;
 use crate::guest::{Operator, entry};
 use crate::{Decimal, Timestamp};
@@ -50,6 +51,13 @@ impl<'a> Table<'a> {
 
     fn text(&self, id: usize) -> String {
         self.field(id).map_or(String::new(), |at| self.text_at(at))
+    }
+
+    fn bytes(&self, id: usize) -> &'a [u8] {
+        self.field(id).map_or(&[], |at| {
+            let vector = self.follow(at);
+            &self.0[vector + 4..][..Self::word(self.0, vector)]
+        })
     }
 
     fn slots(&self, id: usize) -> Vec<usize> {
@@ -106,13 +114,14 @@ fn ports(table: Table, id: usize) -> Json {
             Vec::from([("name".into(), text(port.text(0))), ("fields".into(), fields(*port, 1))]);
         add(&mut object, "forward", Json::Bool(port.byte(2) != 0));
         add(&mut object, "time", Json::Bool(port.byte(3) != 0));
+        add(&mut object, "broadcast", Json::Bool(port.byte(4) != 0));
         Json::Object(object)
     };
     Json::List(table.tables(id).iter().map(port).collect())
 }
 
 fn operator(table: Table) -> Json {
-    let kind = if table.byte(1) == 3 { "aggregate" } else { "map" };
+    let kind = ["map", "process", "aggregate"][usize::from(table.byte(1)) - 1];
     let mut object = Vec::from([("name".into(), text(table.text(0))), ("kind".into(), text(kind))]);
     object.push(("inputs".into(), ports(table, 3)));
     object.push(("outputs".into(), ports(table, 4)));
@@ -122,7 +131,31 @@ fn operator(table: Table) -> Json {
     if let Some(accumulator) = table.table(6) {
         object.push(("accumulator".into(), text(type_of(accumulator))));
     }
+    add(&mut object, "key", fields(table, 8));
+    add(&mut object, "states", Json::List(table.tables(9).into_iter().map(state).collect()));
     Json::Object(object)
+}
+
+fn state(table: Table) -> Json {
+    let kind = ["value", "list", "map", "reducing"][usize::from(table.byte(1)) - 1];
+    let mut object = Vec::from([("name".into(), text(table.text(0))), ("kind".into(), text(kind))]);
+    add(&mut object, "key", fields(table, 4));
+    object.push(("fields".into(), fields(table, 3)));
+    add(&mut object, "merge", Json::List(table.bytes(5).iter().map(|&merge| number(merge)).collect()));
+    if table.byte(6) != 0 {
+        object.push(("scope".into(), number(table.byte(6))));
+    }
+    if let Some(at) = table.field(7) {
+        assert_eq!(at % 8, 0, "a long lies at a multiple of 8");
+        let ttl = i64::from_le_bytes(table.0[at..at + 8].try_into().unwrap());
+        object.extend([("ttl".into(), text(ttl)), ("renew".into(), number(table.byte(8)))]);
+    }
+    add(&mut object, "ttl_event_time", Json::Bool(table.byte(9) != 0));
+    Json::Object(object)
+}
+
+fn number(byte: u8) -> Json {
+    Json::Number(byte.into())
 }
 
 fn describe<Kind, O: Operator<Kind>>() -> Vec<u8> {
@@ -150,13 +183,39 @@ fn operators_are_described() {
     assert_eq!(module.field(0).map(|at| Table::word(&description, at)), Some(1), "the contract's version");
     assert_eq!(module.text(1), concat!("wasmill-rust ", env!("CARGO_PKG_VERSION")));
     let operators: Vec<Json> = module.tables(2).into_iter().map(operator).collect();
-    let golden = Json::golden("describe-conformance.json");
-    let without_doc = |operator: &Json| {
-        let Json::Object(members) = operator else { panic!("an operator is an object") };
-        Json::Object(members.iter().filter(|(name, _)| name != "doc").cloned().collect())
-    };
-    let golden: Vec<Json> = golden.get("operators").list().iter().map(without_doc).collect();
-    assert_eq!(operators, golden);
+    assert_eq!(operators, golden_operators("describe-conformance.json"));
+}
+
+#[test]
+fn operators_with_state_are_described() {
+    let description = crate::guest::description(&[
+        entry::<_, Ledger>(),
+        entry::<_, LedgerBulk>(),
+        entry::<_, Collect>(),
+        entry::<_, Alarm>(),
+        entry::<_, Forget>(),
+        entry::<_, Rules>(),
+    ]);
+    let operators: Vec<Json> = root(&description).tables(2).into_iter().map(operator).collect();
+    assert_eq!(operators, golden_operators("describe-state.json"));
+    let balance = root(&description).tables(2)[0].tables(9)[0];
+    assert_eq!(balance.text(2), "What was posted.");
+}
+
+/// The operators of a golden description, without what is said of them for people.
+fn golden_operators(name: &str) -> Vec<Json> {
+    Json::golden(name).get("operators").list().iter().map(without_doc).collect()
+}
+
+fn without_doc(json: &Json) -> Json {
+    match json {
+        Json::Object(members) => {
+            let members = members.iter().filter(|(name, _)| name != "doc");
+            Json::Object(members.map(|(name, value)| (name.clone(), without_doc(value))).collect())
+        }
+        Json::List(items) => Json::List(items.iter().map(without_doc).collect()),
+        other => other.clone(),
+    }
 }
 
 wasmill::row! {

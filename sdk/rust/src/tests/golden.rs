@@ -9,7 +9,7 @@ use crate::guest::Running;
 use crate::map::RunningMap;
 use crate::testing::{Message, recorder};
 use crate::wire::{CONFIG, Sink, Source};
-use crate::{Batch, Decimal, Row, Timestamp, Value};
+use crate::{Batch, Builder, Decimal, Row, Timestamp, Value};
 
 wasmill::row! {
     struct Settings {
@@ -136,6 +136,83 @@ fn accumulators_are_read() {
         })
         .collect();
     assert_eq!(rows, Json::golden("batch-accumulators.json").get("rows").list());
+}
+
+wasmill::row! {
+    struct Kept<'a> {
+        name: Option<&'a str>,
+        at: Option<i64>,
+        n: Option<i64>,
+    }
+}
+
+wasmill::row! {
+    struct Asked<'a> {
+        name: Option<&'a str>,
+        at: Option<i64>,
+    }
+}
+
+wasmill::row! {
+    struct Sums {
+        sum: Option<i64>,
+        count: Option<i64>,
+    }
+}
+
+wasmill::row! {
+    struct Due<'a> {
+        time: Timestamp,
+        namespace: &'a [u8],
+        id: i64,
+    }
+}
+
+wasmill::row! {
+    struct Set<'a> {
+        time: Timestamp,
+        namespace: Option<&'a [u8]>,
+    }
+}
+
+/// Reads rows of states or timers, and what this crate writes of them.
+macro_rules! kept {
+    ($name:literal, $row:ident, $($field:ident),*) => {{
+        let message = Message::new(&golden(concat!($name, ".bin")));
+        let wanted = Json::golden(concat!($name, ".json"));
+        let rows = read::<$row>(&message);
+        assert_rows(&rows, |row| object!(row, $($field),*), &wanted);
+        let source = Source::new(message.bytes());
+        let (keys, kinds) = (source.keys(), source.kinds());
+        let mut columns = <$row as Row>::Builders::default();
+        for row in &rows {
+            $row::append_ref(&mut columns, row);
+        }
+        let mut sink = Sink::default();
+        let body = columns.size() + keys.len().next_multiple_of(2) * 4 + kinds.len().next_multiple_of(8);
+        sink.begin(source.schema, rows.len(), <$row as Row>::Builders::COLUMNS, &[], body);
+        columns.write(&mut sink);
+        sink.kinds(kinds);
+        sink.groups(keys);
+        for bytes in [message.bytes(), sink.finish()] {
+            let message = Message::new(bytes);
+            let source = Source::new(message.bytes());
+            assert_rows(&read::<$row>(&message), |row| object!(row, $($field),*), &wanted);
+            assert_eq!(Json::Number(f64::from(source.schema)), *wanted.get("schema"));
+            assert_eq!(numbers(source.keys()), wanted.get("group").list());
+            let kinds: Vec<u32> = source.kinds().iter().map(|&kind| kind.into()).collect();
+            assert_eq!(numbers(&kinds), wanted.get("kind").list());
+        }
+    }};
+}
+
+#[test]
+fn rows_of_states_and_timers_are_read_and_written() {
+    kept!("batch-state-request", Asked, name, at);
+    kept!("batch-state-rows", Kept, name, at, n);
+    kept!("batch-state-answer", Sums, sum, count);
+    kept!("batch-timers-due", Due, time, namespace, id);
+    kept!("batch-timers-set", Set, time, namespace);
 }
 
 fn numbers(numbers: &[u32]) -> Vec<Json> {

@@ -9,6 +9,7 @@ mod describe;
 mod golden;
 mod json;
 mod maps;
+mod processes;
 
 /// The conformance module's own sources.
 #[path = "../../conformance/src"]
@@ -16,4 +17,5 @@ mod maps;
 pub mod conformance {
     pub mod aggregates;
     pub mod maps;
+    pub mod processes;
 }
