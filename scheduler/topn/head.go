@@ -81,6 +81,7 @@ func (h *head) bytes() int { return len(h.data) + 8*cap(h.rows) + 64 }
 type heads struct {
 	store        state.Store
 	most         int // rows of a head
+	bound        int // of bytes
 	table        table.Table
 	heads        []head
 	bytes        int // what the heads take, at most
@@ -143,7 +144,7 @@ func (c *heads) insert(h *head, place int, row []byte) {
 // trim forgets the heads where they take too much. One alone may: to read it for each row would take
 // for ever.
 func (c *heads) trim() {
-	if c.bytes > cacheBytes && c.table.Len() > 1 {
+	if c.bytes > c.bound && c.table.Len() > 1 {
 		c.clear()
 	}
 }

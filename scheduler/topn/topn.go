@@ -63,7 +63,7 @@ func New(ctx operator.Context, spec Spec) (*Top, error) {
 	}
 	t := &Top{
 		spec: spec, order: rows.NewOrder(spec.Input, spec.By, spec.Key), store: ctx.State, groups: ctx.Groups, pool: ctx.Pool, mark: ctx.Watermark,
-		heads: heads{store: ctx.State, most: most}, unknown: ctx.Counters.Get("unknown_deletions"), lates: ctx.Counters.Get("late"),
+		heads: heads{store: ctx.State, most: most, bound: cacheBytes}, unknown: ctx.Counters.Get("unknown_deletions"), lates: ctx.Counters.Get("late"),
 		out: rows.NewOutput(ctx.Pool, schema, PortTop, spec.Timed, spec.Window == nil),
 	}
 	if w := spec.Window; w != nil {
