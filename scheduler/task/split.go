@@ -57,6 +57,11 @@ func (s *Split) Run(ctx context.Context, stop context.Context) (err error) {
 			err = errors.Join(err, failed)
 		}
 	}()
+	if s.Time == nil { // whoever reads others too must not wait for a watermark of this one
+		if err := s.put(ctx, exchange.Element{Kind: exchange.Idle}); err != nil {
+			return err
+		}
+	}
 	idle := &idleness{stop: stop, after: s.Idle, now: opts.Now}
 	defer idle.close()
 	for {

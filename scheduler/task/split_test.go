@@ -311,12 +311,12 @@ func TestSplitOfACancelledJobEndsWithTheCause(t *testing.T) {
 	}
 }
 
-func TestSplitWithoutEventTimeSendsNoWatermark(t *testing.T) {
+func TestSplitWithoutEventTimeIsNotWaitedFor(t *testing.T) {
 	pool := &batch.Pool{}
 	s := newSplit(pool, &script{next: once(io.EOF, rows(pool, row{n: 1, null: true}))}, operator.PolicyFail)
 	s.Time = nil
 	if err := s.Run(t.Context(), t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	check(t, received(t, s.To.Inbox), fmt.Sprint("rows 0 [1] at ", []abi.EventTime(nil)), "end")
+	check(t, received(t, s.To.Inbox), "idle", fmt.Sprint("rows 0 [1] at ", []abi.EventTime(nil)), "end")
 }

@@ -105,7 +105,24 @@ func New(ctx context.Context, g *graph.Graph, opts Options) (*Run, error) {
 			return nil, errors.Join(err, r.Close(ctx))
 		}
 	}
+	for _, v := range r.vertices {
+		if v.node.Source != nil && v.node.Source.Time == nil {
+			v.idle()
+		}
+	}
 	return r, nil
+}
+
+// idle says to those who read a source without event time that there is no watermark to wait for. Nothing
+// has come from any other yet, so that none can advance by it.
+func (v *vertex) idle() {
+	for _, port := range v.links {
+		for _, l := range port {
+			if _, change := l.to.marks.Idle(l.channel); change == watermark.Idled {
+				l.to.idle()
+			}
+		}
+	}
 }
 
 // everything is the range of all key groups.
