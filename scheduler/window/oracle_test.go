@@ -392,6 +392,10 @@ func TestWindowsGiveWhatANaiveModelGives(t *testing.T) {
 	}
 }
 
+func FuzzWindowsGiveWhatANaiveModelGives(f *testing.F) {
+	f.Fuzz(func(t *testing.T, seed uint64) { compare(t, seed, operatortest.Cases(seed)) })
+}
+
 func TestWindowsGiveTheSameOverStateOnDisk(t *testing.T) {
 	streams := uint64(4)
 	if testing.Short() {
