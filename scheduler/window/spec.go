@@ -45,10 +45,15 @@ type Spec struct {
 	// change. Nil is UTC.
 	Zone *time.Location
 
-	Lateness   time.Duration // allowed lateness
-	Early      time.Duration // processing time between results of windows that have not fired; 0 for none
-	EarlyRows  int64         // rows of a key between such results, of tumbling windows; 0 for none
-	Updates    Updates
+	// Session is windows that end when a key has had no rows for some time, instead of windows of a Size.
+	Session *Session
+
+	Lateness  time.Duration // allowed lateness
+	Early     time.Duration // processing time between results of windows that have not fired; 0 for none
+	EarlyRows int64         // rows of a key between such results, of tumbling windows; 0 for none
+	Updates   Updates
+	// Purge says that rows which are in a result are in no later one. Of windows that each key has of its own.
+	Purge      bool
 	Aggregates []Aggregate
 
 	// Memory is how many bytes the groups of a subtask may take in memory; 0 is DefaultMemory.
@@ -158,6 +163,9 @@ const (
 
 // check returns what is not possible, if anything.
 func (s *Spec) check() error {
+	if s.PerKey() {
+		return s.checkPerKey()
+	}
 	switch {
 	case s.Size < time.Microsecond || s.Size > MaxSize || s.Size%time.Microsecond != 0:
 		return fmt.Errorf("a window has a size of 1us to %v in whole microseconds, not %v", MaxSize, s.Size)

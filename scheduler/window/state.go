@@ -19,6 +19,7 @@ import (
 const (
 	stateGroups  = state.FirstReserved + 16 // the groups of a slice
 	stateResults = state.FirstReserved + 17 // the results of a window that may be updated yet
+	statePerKey  = state.FirstReserved + 18 // the windows of a key that has its own
 )
 
 // What is read from the store at a time.
@@ -149,17 +150,23 @@ func (a *accumulators) appendStored(slot uint32, value []byte) error {
 		}
 		a.rows[slot], value = n, value[used:]
 	}
+	value, err := a.appendAccumulators(value)
+	if err == nil && len(value) > 0 {
+		err = fmt.Errorf("%d bytes follow its accumulators", len(value))
+	}
+	return err
+}
+
+// appendAccumulators appends a row of encoded accumulators to a.column and returns what follows them.
+func (a *accumulators) appendAccumulators(value []byte) ([]byte, error) {
 	var err error
 	for i := range a.members {
 		if value, err = a.column.Column(i).AppendValue(value); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if len(value) > 0 {
-		return fmt.Errorf("%d bytes follow its accumulators", len(value))
-	}
 	a.column.EndRow()
-	return nil
+	return value, nil
 }
 
 // miss loads those of the places of a slice from one on that the store has: they are new in memory.

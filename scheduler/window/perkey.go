@@ -1,0 +1,395 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package window
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/wasmill/wasmill/abi"
+	"github.com/wasmill/wasmill/abi/batch"
+	"github.com/wasmill/wasmill/scheduler/operator"
+	"github.com/wasmill/wasmill/scheduler/watermark"
+	"github.com/wasmill/wasmill/state"
+	"github.com/wasmill/wasmill/state/memory"
+	"github.com/wasmill/wasmill/state/timer"
+)
+
+var (
+	_ operator.Stateful = (*PerKey)(nil)
+	_ operator.Clocked  = (*PerKey)(nil)
+)
+
+// PerKey is the operator of a Spec that is PerKey: of windows of which each key has its own.
+//
+// A key has a list of windows, and each window a slot, its number in all aggregates. Keys lie in
+// memory, and in the store as of the last Flush; when they take too much memory, all of them are
+// dropped, and read again when they are met.
+//
+// Invariants: the windows of a key are disjoint and sorted; a key that is not dirty is in the
+// store as it is in memory; a key with windows has one timer in event time, which is not after the first
+// of them fires or is over. So rows that make a window longer move no timer: it is set anew when it is due.
+type PerKey struct {
+	spec     Spec
+	lateness abi.EventTime
+	pool     *batch.Pool
+	now      func() time.Time
+	late     *atomic.Int64
+	mark     abi.EventTime
+	modules  bool // an aggregate may fail rows
+
+	key       *keyColumns
+	groups    *accumulators
+	store     state.Store
+	keyGroups int
+	timers    *timer.Timers
+	clock     *timer.Timers // nil without early results
+	tick      time.Time
+	results   results
+
+	index   index   // the slot of a key is its place
+	keys    []ofKey // by place
+	live    int     // keys with windows
+	changed []uint32
+	told    int64 // bytes of results that may be replaced
+
+	// Scratch of one batch.
+	batch   *batch.Batch
+	out     operator.Output
+	places  []uint32 // of the key of each row
+	lateRow []uint32
+	rows    []uint32 // to be added, and to which slots
+	slots   []uint32
+	part    uint32   // number of those rows
+	parts   []uint32 // by slot: the part in which it was last added to
+	due     []firing
+	arming  []uint32 // places of keys whose timer may be too late
+	stored  state.Strings
+	values  state.Strings
+	text    []byte
+	value   []byte
+}
+
+// ofKey is what is known of a key.
+type ofKey struct {
+	windows []ofWindow
+	due     abi.EventTime // of its timer; watermark.Min where none is set
+	early   bool          // a timer of processing time is set since it was last read
+	stored  bool          // the store has it
+	dirty   bool          // it differs from what the store has
+}
+
+// ofWindow is a window of a key.
+type ofWindow struct {
+	start, end abi.EventTime
+	slot       uint32
+	changed    bool  // since the last result
+	since      int64 // rows since then
+	told       []told
+}
+
+// told is a result that may yet be replaced: its window as it was, and the encoded values of its
+// aggregates.
+type told struct {
+	start, end abi.EventTime
+	values     []byte
+}
+
+// firing is a window of which a result is to follow.
+type firing struct{ place, slot uint32 }
+
+// chunk is how many keys are looked up at a time when they are due.
+const chunk = 1024
+
+// NewPerKey returns the operator of a spec that is PerKey and that Output accepted. Without a
+// store in the context it has one of its own, in memory.
+func NewPerKey(ctx operator.Context, spec Spec) (*PerKey, error) {
+	schema, err := spec.Output()
+	if err != nil {
+		return nil, err
+	}
+	if ctx.State == nil {
+		ctx.State, ctx.Groups, ctx.Watermark = memory.New(state.Groups{To: state.DefaultGroups}), state.DefaultGroups, watermark.Min
+	}
+	if ctx.Counters == nil {
+		ctx.Counters = &operator.Counters{}
+	}
+	if ctx.Now == nil {
+		ctx.Now = time.Now
+	}
+	if spec.Memory == 0 {
+		spec.Memory = DefaultMemory
+	}
+	w := &PerKey{
+		spec: spec, lateness: abi.EventTime(spec.Lateness.Microseconds()),
+		pool: ctx.Pool, now: ctx.Now, late: ctx.Counters.Get("late"), mark: ctx.Watermark,
+		key: newKeyColumns(spec.Input, spec.Key), store: ctx.State, keyGroups: ctx.Groups,
+		timers:  timer.New(ctx.State, timer.EventTime),
+		modules: slices.ContainsFunc(spec.Aggregates, func(a Aggregate) bool { return a.Module != nil }),
+	}
+	if spec.Early > 0 {
+		w.clock = timer.New(ctx.State, timer.ProcessingTime)
+	}
+	if w.groups, err = newAccumulators(ctx, &spec, spec.Purge); err != nil {
+		return nil, err
+	}
+	w.index = index{key: w.key}
+	w.results = newResults(&spec, ctx.Pool.NewBuilder(schema), &keeper{accumulators: w.groups})
+	return w, nil
+}
+
+// Open opens the aggregates.
+func (w *PerKey) Open(ctx context.Context) error {
+	if err := w.groups.open(ctx); err != nil {
+		return err
+	}
+	return w.schedule()
+}
+
+// Close closes the aggregates.
+func (w *PerKey) Close(ctx context.Context) error { return w.groups.close(ctx) }
+
+// Process puts rows into the windows of their keys.
+func (w *PerKey) Process(ctx context.Context, _ int, b *batch.Batch, out operator.Output) error {
+	switch {
+	case b.Times == nil:
+		return fmt.Errorf("window: a batch of %d rows without event time", b.Rows())
+	case b.Kinds != nil:
+		return fmt.Errorf("window: a batch of %d rows of a changelog, which this window can't follow", b.Rows())
+	}
+	was := len(w.keys)
+	w.places = w.index.assign(b, 0, b.Rows(), w.places[:0], w.fresh)
+	if err := w.read(ctx, was); err != nil {
+		return err
+	}
+	w.batch, w.out = b, out
+	defer func() { w.batch, w.out = nil, nil }()
+	for row, place := range w.places {
+		if err := w.session(ctx, row, place); err != nil {
+			return err
+		}
+	}
+	if err := w.cut(ctx); err != nil {
+		return err
+	}
+	if err := w.tooLate(ctx); err != nil {
+		return err
+	}
+	return w.settle(ctx, out)
+}
+
+// settle ends a call that took rows.
+func (w *PerKey) settle(ctx context.Context, out operator.Output) error {
+	if err := w.arm(); err != nil {
+		return err
+	}
+	if err := w.schedule(); err != nil {
+		return err
+	}
+	if err := w.results.flush(ctx, out); err != nil {
+		return err
+	}
+	return w.limit(ctx)
+}
+
+// tooLate sends the rows of the batch that came too late.
+func (w *PerKey) tooLate(ctx context.Context) error {
+	if len(w.lateRow) == 0 {
+		return nil
+	}
+	w.late.Add(int64(len(w.lateRow)))
+	late := w.pool.Take(w.batch, w.lateRow)
+	w.lateRow = w.lateRow[:0]
+	return w.out.Emit(ctx, PortLate, late)
+}
+
+// fresh makes a key, whose windows are yet to be read.
+func (w *PerKey) fresh() uint32 {
+	place := len(w.keys)
+	if place < cap(w.keys) {
+		w.keys = w.keys[:place+1]
+		w.keys[place] = ofKey{windows: w.keys[place].windows[:0], due: watermark.Min}
+	} else {
+		w.keys = append(w.keys, ofKey{due: watermark.Min})
+	}
+	return uint32(place)
+}
+
+// slot returns an empty slot for a window.
+func (w *PerKey) slot() uint32 {
+	slot := w.groups.slot()
+	for int(slot) >= len(w.parts) {
+		w.parts = append(w.parts, 0)
+	}
+	w.parts[slot] = w.part - 1
+	return slot
+}
+
+// write notes that a key differs from what the store has.
+func (w *PerKey) write(place uint32) {
+	if k := &w.keys[place]; !k.dirty {
+		k.dirty = true
+		w.changed = append(w.changed, place)
+	}
+}
+
+// open adds a window to a key at a place of its list.
+func (w *PerKey) open(place uint32, at int, start, end abi.EventTime) *ofWindow {
+	k := &w.keys[place]
+	if len(k.windows) == 0 {
+		w.live++
+	}
+	k.windows = slices.Insert(k.windows, at, ofWindow{start: start, end: end, slot: w.slot()})
+	return &k.windows[at]
+}
+
+// put adds the row to a window of its key, and notes what follows from that. No result of the window is
+// pending.
+func (w *PerKey) put(ctx context.Context, row int, place uint32, of *ofWindow) error {
+	w.write(place)
+	w.armAt(place, of)
+	fired := w.fires(of) <= w.mark
+	if w.modules && (fired || w.spec.EarlyRows > 0) {
+		return w.putAlone(ctx, row, place, of)
+	}
+	w.stage(row, of.slot)
+	if w.counts(of, fired) {
+		w.groups.marks[of.slot] |= pending
+		w.due = append(w.due, firing{place, of.slot})
+		return nil
+	}
+	return w.change(place, of)
+}
+
+// putAlone adds the row alone, to see whether a module fails it.
+func (w *PerKey) putAlone(ctx context.Context, row int, place uint32, of *ofWindow) error {
+	if err := w.cut(ctx); err != nil {
+		return err
+	}
+	had := w.groups.rows[of.slot]
+	w.stage(row, of.slot)
+	if err := w.cut(ctx); err != nil {
+		return err
+	}
+	if w.groups.rows[of.slot] == had {
+		return nil
+	}
+	if w.counts(of, w.fires(of) <= w.mark) {
+		return w.give(ctx, []firing{{place, of.slot}}, w.out)
+	}
+	return w.change(place, of)
+}
+
+// counts counts a row of a window, and says whether a result follows at once.
+func (w *PerKey) counts(of *ofWindow, fired bool) bool {
+	of.since++
+	return fired || w.spec.EarlyRows > 0 && of.since >= w.spec.EarlyRows
+}
+
+// change notes that a window has changed and that no result has followed.
+func (w *PerKey) change(place uint32, of *ofWindow) error {
+	if w.clock == nil {
+		return nil
+	}
+	of.changed = true
+	k := &w.keys[place]
+	if k.early {
+		return nil
+	}
+	k.early = true
+	w.text = w.index.appendKey(w.text[:0], int(place))
+	at := w.now().Truncate(w.spec.Early).Add(w.spec.Early)
+	return w.clock.Set(timer.Timer{Group: state.GroupOf(w.text, w.keyGroups), Time: at.UnixMicro(), Key: w.text})
+}
+
+// stage has a row added to a slot with the next cut.
+func (w *PerKey) stage(row int, slot uint32) {
+	w.rows, w.slots = append(w.rows, uint32(row)), append(w.slots, slot)
+	w.parts[slot] = w.part
+}
+
+// staged says whether rows are to be added to a slot with the next cut.
+func (w *PerKey) staged(slot uint32) bool { return len(w.rows) > 0 && w.parts[slot] == w.part }
+
+// cut adds the rows that are staged, and gives the results that are due.
+func (w *PerKey) cut(ctx context.Context) error {
+	if len(w.rows) == 0 {
+		return nil
+	}
+	part := w.batch
+	if len(w.rows) < part.Rows() {
+		part = w.pool.Take(part, w.rows)
+		defer part.Release()
+	}
+	_, err := w.groups.add(ctx, part, w.slots, w.out)
+	w.rows, w.slots = w.rows[:0], w.slots[:0]
+	w.part++
+	if err != nil {
+		return err
+	}
+	for _, d := range w.due {
+		w.groups.marks[d.slot] &^= pending
+	}
+	err = w.give(ctx, w.due, w.out)
+	w.due = w.due[:0]
+	return err
+}
+
+// fires returns when a window fires: when the watermark reaches that.
+func (w *PerKey) fires(of *ofWindow) abi.EventTime { return of.end }
+
+// over says whether a window, or one that would be, is over, lateness included.
+func (w *PerKey) over(end abi.EventTime) bool { return end+w.lateness <= w.mark }
+
+// armAt has the timer of a key set where it is later than what is next of a window.
+func (w *PerKey) armAt(place uint32, of *ofWindow) {
+	if due := w.keys[place].due; due == watermark.Min || w.nextOf(of) < due {
+		w.arming = append(w.arming, place)
+	}
+}
+
+// arm sets the timers of keys whose timer may be too late.
+func (w *PerKey) arm() error {
+	for _, place := range w.arming {
+		k := &w.keys[place]
+		next := w.next(k)
+		if len(k.windows) == 0 || k.due != watermark.Min && k.due <= next {
+			continue
+		}
+		w.text = w.index.appendKey(w.text[:0], int(place))
+		t := timer.Timer{Group: state.GroupOf(w.text, w.keyGroups), Time: int64(k.due), Key: w.text}
+		if k.due != watermark.Min {
+			if err := w.timers.Delete(t); err != nil {
+				return err
+			}
+		}
+		k.due, t.Time = next, int64(next)
+		if err := w.timers.Set(t); err != nil {
+			return err
+		}
+	}
+	w.arming = w.arming[:0]
+	return nil
+}
+
+// next returns when the first window of a key fires, or is over.
+func (w *PerKey) next(k *ofKey) abi.EventTime {
+	next := watermark.Max
+	for i := range k.windows {
+		next = min(next, w.nextOf(&k.windows[i]))
+	}
+	return next
+}
+
+// nextOf returns when a window fires, or is over where it has fired.
+func (w *PerKey) nextOf(of *ofWindow) abi.EventTime {
+	at := w.fires(of)
+	if at <= w.mark {
+		at += w.lateness
+	}
+	return at
+}
