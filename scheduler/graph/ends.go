@@ -135,6 +135,7 @@ func (c *checker) sourceSchema(d *draft, s *Source, source operator.Source) *abi
 func (c *checker) sink(d *draft, s *Sink) {
 	in := c.input(d)
 	d.node.Parallelism = c.parallelism(d, s.Parallelism, 1)
+	c.keepOrder(d, in, d.node.Parallelism)
 	schema := c.written(d, s, in)
 	var connector *operator.Connector
 	for i := range c.catalog.Connectors {

@@ -271,6 +271,7 @@ func (c *checker) partition(d *draft, o *Operator, in *stream) {
 	for i := range d.node.Inputs {
 		d.node.Inputs[i].Partition, d.node.Inputs[i].Key = partition, key
 	}
+	c.keepOrder(d, in, o.Parallelism)
 }
 
 // key finds the columns of a key.

@@ -61,6 +61,26 @@ func (c *checker) wholeChanges(d *draft, in *stream, where place, what string) {
 	}
 }
 
+// keepOrder sees to it that rows of a changelog don't overtake each other: they go from each subtask to
+// one, by key or as they are. Where own, the number of subtasks that the part asks for, is 0, it has as
+// many as what it reads.
+func (c *checker) keepOrder(d *draft, in *stream, own int) {
+	if !in.changes || len(d.node.Inputs) == 0 {
+		return
+	}
+	if e := d.node.Inputs[0]; own == 0 && e.Partition == Forward {
+		d.node.Parallelism = e.From.Parallelism
+	}
+	for _, e := range d.node.Inputs {
+		spread := e.Partition == Rebalance || e.Partition == Forward && e.From.Parallelism != d.node.Parallelism
+		if spread && d.node.Parallelism > 1 {
+			c.report(d.where.under("parallelism"), "write parallelism: 1, or add a key: [COLUMN] that updates leave alone",
+				"updates would overtake each other on their way from %s to the subtasks of %s", e.From.Name, d.name)
+			return
+		}
+	}
+}
+
 // insertsOnly reports an input that is a changelog.
 func (c *checker) insertsOnly(d *draft, in *stream, what, hint string) {
 	if in.changes {
