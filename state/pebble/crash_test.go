@@ -67,7 +67,7 @@ func (c *crashes) count(flushes *int) {
 func TestCrashLeavesTheLastFlush(t *testing.T) {
 	seeds := uint64(4)
 	if testing.Short() {
-		seeds = 2
+		seeds = 1
 	}
 	for seed := range seeds {
 		c := &crashes{disk: vfs.NewCrashableMem(), rand: rand.New(rand.NewPCG(seed, 1)), after: 30}

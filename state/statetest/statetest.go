@@ -37,7 +37,11 @@ type Backend struct {
 func TestStore(t *testing.T, backend Backend) {
 	open := backend.Open
 	t.Run("agrees with a map", func(t *testing.T) {
-		for seed := range uint64(4) {
+		seeds := uint64(4)
+		if testing.Short() {
+			seeds = 1
+		}
+		for seed := range seeds {
 			f := newFixture(t, backend, seed)
 			f.store = open(t, state.Groups{To: groups})
 			f.run(3000)
