@@ -12,8 +12,8 @@
 //   5  operators                     wm_operator, WM_AGGREGATE
 //   6  the module                    the description, and the exports by WM_MODULE
 //
-// Names that end in _ are of the header's own. A module is one thread and runs one operator, so that
-// its state lies in two variables, wm_global and wm_outputs_. Strings and lists that were read from
+// wasmill_state.h, beside it, has keyed state and timers. Names that end in _ are of the headers' own. A module is one
+// thread and runs one operator, so that what the header keeps lies in two variables, wm_global and wm_outputs_. Strings and lists that were read from
 // a batch, and what wm_temp and wm_format return, are valid until the call returns.
 #ifndef WASMILL_H
 #define WASMILL_H
@@ -38,12 +38,21 @@
 #ifndef WM_MAX_COUNTERS
 #define WM_MAX_COUNTERS 16
 #endif
+#ifndef WM_MAX_INPUTS
+#define WM_MAX_INPUTS 8
+#endif
+#ifndef WM_MAX_STATES
+#define WM_MAX_STATES 16
+#endif
 
 enum {
     WM_MAX_ROWS = 1 << 16,     // rows of one batch, by the contract
     WM_FLUSH_BYTES = 4 << 20,  // an output with a column of more bytes is sent before the call ends
     WM_MAX_TEXT = 4096,        // bytes kept of a formatted text
     WM_SCHEMA_ACCUMULATOR_ = 0x10000,
+    WM_SCHEMA_EVENT_TIMER_ = 0x10002,
+    WM_SCHEMA_PROCESSING_TIMER_ = 0x10003,
+    WM_KIND_DELETE_ = 3,
 };
 
 // ------------------------------------------------------------------ 1  texts, imports, memory
@@ -106,6 +115,7 @@ WM_FN_ int64_t wm_now(void) { return wm_import_now(); }
 WM_FN_ void wm_count(uint32_t counter, int64_t delta) { wm_import_count(counter, delta); }
 
 struct wm_operator;
+struct wm_output;
 typedef struct {
     uint32_t row;
     wm_string text;
@@ -120,6 +130,8 @@ typedef struct wm_chunk_ {
 typedef struct {
     const struct wm_operator *op; // the open one
     uint32_t input_rows;          // of the call at hand
+    bool keyed, broadcast;        // its rows have keys; they are of a broadcast input
+    struct wm_output *puts;       // rows of states, and timers, on their way to the host
     wm_failure_ *failures;
     uint32_t failure_count, failure_room;
     wm_chunk_ *temp, *kept;
@@ -275,6 +287,9 @@ WM_SLOW_ void *wm_regrow_(void *block, size_t used, size_t room) {
     return bigger;
 }
 
+// wm_chunk_first_ returns where the memory of a chunk begins.
+WM_FN_ uint8_t *wm_chunk_first_(wm_chunk_ *chunk) { return (uint8_t *)(((uintptr_t)(chunk + 1) + 7) & ~(uintptr_t)7); }
+
 // wm_temp returns memory, a multiple of 8, until the call returns.
 WM_SLOW_ void *wm_temp(size_t size) {
     size = (size + 7) & ~(size_t)7;
@@ -288,9 +303,8 @@ WM_SLOW_ void *wm_temp(size_t size) {
         chunk->used = 0;
         wm_global.temp = chunk;
     }
-    uintptr_t first = ((uintptr_t)(chunk + 1) + 7) & ~(uintptr_t)7;
     chunk->used += size;
-    return (void *)(first + chunk->used - size);
+    return wm_chunk_first_(chunk) + chunk->used - size;
 }
 
 // wm_temp_reset_ keeps the largest chunk, the newest.
@@ -386,7 +400,7 @@ typedef struct {
     const int64_t *time;    // event time of each row; NULL where the input is not declared WM_TIME
     const uint8_t *kind;    // 0 insert, 1 update before, 2 update after, 3 delete; NULL where all are inserts
     const uint32_t *origin; // in a batch that was emitted; NULL where row n came from row n
-    const uint32_t *group;  // of an aggregate's input, the number of each row's accumulator
+    const uint32_t *group;  // of an aggregate's input, the number of each row's accumulator; of a process's, of its key
 } wm_batch;
 
 // A column of a batch. values is an array of int32_t, int64_t or double, the bits of a bool, or the
@@ -470,6 +484,8 @@ typedef struct wm_field {
     uint8_t type, scale;
     uint8_t item, item_scale;        // of a list
     const struct wm_field *children; // of a struct, or of a list of structs
+    bool key;                        // of a keyed input: part of the key
+    uint8_t merge;                   // of a reducing state
 } wm_field;
 
 // A column that is being written. The rows of a list's items, and the room for them, are in the
@@ -485,7 +501,7 @@ typedef struct {
     uint32_t size, room; // bytes used of values and room for them (string, bytes); items (list)
 } wm_out;
 
-// The rows on their way to a port. Its memory is kept from call to call.
+// The rows on their way to a port, or to a state. Its memory is kept from call to call.
 typedef struct wm_output {
     const wm_field *fields;
     uintptr_t key; // wm_key_ of what may be emitted here, 0 where there is no such output
@@ -497,9 +513,15 @@ typedef struct wm_output {
     uint32_t nodes, rows;
     uint32_t room;  // rows that there is memory for
     uint32_t limit; // rows after which wm_room_ is asked
-    uint32_t *origin;
+    uint32_t *origin; // of a state, the number of each row's key
     int64_t *time;
     wm_out *columns;
+    // Of a state or of timers:
+    void (*send)(const void *batch, uint32_t size); // NULL: the rows are emitted
+    bool grouped;                                   // rows have keys
+    bool removes;                                   // some row does
+    uint8_t *kind;
+    struct wm_output *next; // of wm_global.puts
 } wm_output;
 
 // Those of the open operator: one a port, and behind the last the accumulators'.
@@ -633,7 +655,7 @@ WM_FN_ void wm_write_per_row_(wm_message_ *m, uint32_t id, const void *data, uin
 // wm_global.message and returns its size: a header and vtable of 32 bytes, the Batch table of
 // 116, the vectors of Columns and Failures, the buffers.
 WM_SLOW_ uint32_t wm_encode_(const wm_output *o) {
-    uint32_t failures = wm_global.failure_count, columns = 148, rows = o->rows;
+    uint32_t failures = o->send == NULL ? wm_global.failure_count : 0, columns = 148, rows = o->rows;
     uint32_t after = columns + 4 + 24 * o->nodes, body = wm_align8_(after + 4 + 12 * failures);
     uint64_t bytes = (uint64_t)body + wm_measure_(o->columns, o->columns + o->nodes, rows) + 12 * (uint64_t)rows + 16;
     for (uint32_t i = 0; i < failures; i++) bytes += wm_align8_(wm_global.failures[i].text.size);
@@ -668,9 +690,11 @@ WM_SLOW_ uint32_t wm_encode_(const wm_output *o) {
         wm_store32_(entry + 8, f->text.size);
     }
     if (o->timed) wm_write_per_row_(&m, 4, o->time, rows, 8 * rows);
-    bool same = rows == wm_global.input_rows; // row n came from row n
-    for (uint32_t row = 0; same && !o->whole && row < rows; row++) same = o->origin[row] == row;
+    bool same = rows == wm_global.input_rows || o->send != NULL; // row n came from row n
+    for (uint32_t row = 0; same && !o->whole && o->send == NULL && row < rows; row++) same = o->origin[row] == row;
     if (!same && o->schema < WM_SCHEMA_ACCUMULATOR_) wm_write_per_row_(&m, 6, o->origin, rows, 4 * rows);
+    if (o->removes) wm_write_per_row_(&m, 5, o->kind, rows, rows);
+    if (o->grouped) wm_write_per_row_(&m, 7, o->origin, rows, 4 * rows);
     return m.body;
 }
 
@@ -697,14 +721,19 @@ WM_FN_ void wm_output_reset_(wm_output *o) {
     o->rows = 0;
     o->full = false;
     o->whole = false;
+    o->removes = false;
     o->limit = o->room;
 }
 
 // wm_send_ hands the rows of an output to the host, with what failed so far.
 WM_SLOW_ void wm_send_(wm_output *o) {
     uint32_t size = wm_encode_(o);
-    wm_import_emit(wm_global.message, size);
-    wm_global.failure_count = 0;
+    if (o->send != NULL) {
+        o->send(wm_global.message, size);
+    } else {
+        wm_import_emit(wm_global.message, size);
+        wm_global.failure_count = 0;
+    }
     wm_output_reset_(o);
 }
 
@@ -714,6 +743,7 @@ WM_SLOW_ void wm_reserve_(wm_output *o, uint32_t room) {
     wm_columns_grow_(o->columns, o->columns + o->nodes, o->rows, room);
     o->origin = (uint32_t *)wm_regrow_(o->origin, 4 * o->rows, 4 * room);
     if (o->timed) o->time = (int64_t *)wm_regrow_(o->time, 8 * o->rows, 8 * room);
+    if (o->send != NULL) o->kind = (uint8_t *)wm_regrow_(o->kind, o->rows, room);
     o->room = o->limit = room;
 }
 
@@ -733,13 +763,16 @@ WM_SLOW_ void wm_room_(wm_output *o) {
     wm_reserve_(o, room < 64 ? 64 : room > WM_MAX_ROWS ? (uint32_t)WM_MAX_ROWS : room);
 }
 
+WM_FN_ void wm_full_if_(wm_output *o, const wm_out *c) {
+    if (!o->split || c < o->columns || c >= o->columns + o->nodes) return;
+    o->full = true;
+    o->limit = o->rows; // the row at hand is counted already
+}
+
 // wm_full_ has the output that a column belongs to sent before its next row.
-WM_FN_ void wm_full_(const wm_out *c) {
-    for (wm_output *o = wm_outputs_; o <= &wm_outputs_[WM_MAX_OUTPUTS]; o++) {
-        if (!o->split || c < o->columns || c >= o->columns + o->nodes) continue;
-        o->full = true;
-        o->limit = o->rows; // the row at hand is counted already
-    }
+WM_SLOW_ void wm_full_(const wm_out *c) {
+    for (wm_output *o = wm_outputs_; o <= &wm_outputs_[WM_MAX_OUTPUTS]; o++) wm_full_if_(o, c);
+    for (wm_output *o = wm_global.puts; o != NULL; o = o->next) wm_full_if_(o, c);
 }
 
 // wm_bytes_grow_ makes room for so many bytes more in a column of strings or bytes.
@@ -853,7 +886,8 @@ WM_FN_ wm_out *wm_emit_all(uint32_t port) {
 //     list(type)      wm_int64_list, row_list, ...  not of lists; null where .has is false
 //
 // What is left out of an initializer is null, or zero where it is required. The third argument
-// may also be default("15"), for a configuration's fields.
+// may also be default("15"), for a configuration's fields; key, for a required column that is the key of a
+// process; and for a reducing state's nullable ones, add, min, max or append.
 #define WM_STEM_bool wm_bool
 #define WM_STEM_int32 wm_int32
 #define WM_STEM_int64 wm_int64
@@ -888,16 +922,47 @@ WM_FN_ wm_out *wm_emit_all(uint32_t port) {
 #define WM_OPT_required _value
 #define WM_OPT_nullable _opt
 #define WM_OPT_default(text) _value
+#define WM_OPT_key _value
+#define WM_OPT_add _opt
+#define WM_OPT_min _opt
+#define WM_OPT_max _opt
+#define WM_OPT_append _opt
 #define WM_REQUIRED_required true
 #define WM_REQUIRED_nullable false
 #define WM_REQUIRED_default(text) false
+#define WM_REQUIRED_key true
+#define WM_REQUIRED_add false
+#define WM_REQUIRED_min false
+#define WM_REQUIRED_max false
+#define WM_REQUIRED_append false
 #define WM_DEFAULT_required NULL
 #define WM_DEFAULT_nullable NULL
 #define WM_DEFAULT_default(text) text
+#define WM_DEFAULT_key NULL
+#define WM_DEFAULT_add NULL
+#define WM_DEFAULT_min NULL
+#define WM_DEFAULT_max NULL
+#define WM_DEFAULT_append NULL
+
+// Of the third argument: whether the column is of the key, how it is merged.
+#define WM_ROLE_required false, 0
+#define WM_ROLE_nullable false, 0
+#define WM_ROLE_default(text) false, 0
+#define WM_ROLE_key true, 0
+#define WM_ROLE_add false, 1
+#define WM_ROLE_min false, 2
+#define WM_ROLE_max false, 3
+#define WM_ROLE_append false, 4
+
+// wm_hash_ and the S_..._hash and S_..._same functions are for keys of maps.
+WM_FN_ uint64_t wm_hash_(uint64_t hash, uint64_t v) {
+    hash = (hash ^ v) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
 
 // For each stem S there are: S_value, S_opt, S_columns; S_nodes; S_open, S_value_at, S_opt_at,
-// S_value_put, S_opt_put; S_acc and S_acc_of for accumulators.
-#define WM_SCALAR_(S, C, get, put)                                                                     \
+// S_value_put, S_opt_put; S_value_hash, S_opt_hash, S_value_same, S_opt_same; S_acc and S_acc_of for accumulators.
+#define WM_SCALAR_(S, C, get, put, bits)                                                                     \
     typedef C S##_value;                                                                               \
     typedef struct {                                                                                   \
         bool has;                                                                                      \
@@ -912,6 +977,14 @@ WM_FN_ wm_out *wm_emit_all(uint32_t port) {
     WM_FN_ void S##_opt_put(wm_out *c, uint32_t row, S##_opt v) {                                      \
         if (!v.has) wm_null_mark_(c, row);                                                             \
         S##_value_put(c, row, v.has ? v.value : 0);                                                    \
+    }                                                                                                  \
+    WM_FN_ uint64_t S##_value_hash(uint64_t h, const C *v) { return wm_hash_(h, bits); }               \
+    WM_FN_ uint64_t S##_opt_hash(uint64_t h, const S##_opt *v) {                                       \
+        return v->has ? S##_value_hash(h, &v->value) : wm_hash_(h, 1);                                 \
+    }                                                                                                  \
+    WM_FN_ bool S##_value_same(const C *a, const C *b) { return *a == *b || (*a != *a && *b != *b); }  \
+    WM_FN_ bool S##_opt_same(const S##_opt *a, const S##_opt *b) {                                     \
+        return a->has == b->has && (!a->has || S##_value_same(&a->value, &b->value));                  \
     }                                                                                                  \
     WM_LEAF_(S)                                                                                        \
     WM_LIST_(S)
@@ -978,7 +1051,15 @@ WM_FN_ wm_out *wm_emit_all(uint32_t port) {
     WM_FN_ void S##_list_opt_put(wm_out *c, uint32_t row, S##_list v) {                                \
         if (v.has) S##_list_value_put(c, row, v);                                                      \
         else wm_null_put(c, row);                                                                      \
-    }
+    }                                                                                                  \
+    WM_FN_ uint64_t S##_list_value_hash(uint64_t h, const S##_list *v) {                               \
+        (void)v;                                                                                       \
+        wm_panic("the key of a map has no lists");                                                     \
+        return h;                                                                                      \
+    }                                                                                                  \
+    WM_FN_ uint64_t S##_list_opt_hash(uint64_t h, const S##_list *v) { return S##_list_value_hash(h, v); } \
+    WM_FN_ bool S##_list_value_same(const S##_list *a, const S##_list *b) { return a == b; }           \
+    WM_FN_ bool S##_list_opt_same(const S##_list *a, const S##_list *b) { return a == b; }
 
 WM_FN_ void wm_bit_put_(uint8_t *bits, uint32_t row, bool v) {
     bits += row >> 3; // rows come in order, so that what follows is not written yet
@@ -990,10 +1071,17 @@ WM_FN_ void wm_bit_put_(uint8_t *bits, uint32_t row, bool v) {
 #define wm_int64_has_(v) ((v)->has)
 #define wm_float64_has_(v) ((v)->has)
 #define wm_string_has_(v) ((v)->data != NULL)
-WM_SCALAR_(wm_bool, bool, ((const uint8_t *)c->values)[row >> 3] >> (row & 7) & 1 ? true : false, wm_bit_put_((uint8_t *)c->values, row, v))
-WM_SCALAR_(wm_int32, int32_t, ((const int32_t *)c->values)[row], ((int32_t *)c->values)[row] = v)
-WM_SCALAR_(wm_int64, int64_t, ((const int64_t *)c->values)[row], ((int64_t *)c->values)[row] = v)
-WM_SCALAR_(wm_float64, double, ((const double *)c->values)[row], ((double *)c->values)[row] = v)
+WM_SCALAR_(wm_bool, bool, ((const uint8_t *)c->values)[row >> 3] >> (row & 7) & 1 ? true : false, wm_bit_put_((uint8_t *)c->values, row, v), *v)
+WM_SCALAR_(wm_int32, int32_t, ((const int32_t *)c->values)[row], ((int32_t *)c->values)[row] = v, (uint32_t)*v)
+WM_SCALAR_(wm_int64, int64_t, ((const int64_t *)c->values)[row], ((int64_t *)c->values)[row] = v, (uint64_t)*v)
+
+// To the host, zeros are the same key, and so are NaNs.
+WM_FN_ uint64_t wm_bits_(double v) {
+    uint64_t bits;
+    __builtin_memcpy(&bits, &v, 8);
+    return v == 0 ? 0 : v != v ? 1 : bits;
+}
+WM_SCALAR_(wm_float64, double, ((const double *)c->values)[row], ((double *)c->values)[row] = v, wm_bits_(*v))
 
 typedef wm_string wm_string_value, wm_string_opt;
 WM_FN_ wm_string wm_string_value_at(const wm_column *c, uint32_t row) {
@@ -1023,13 +1111,30 @@ WM_FN_ void wm_string_opt_put(wm_out *c, uint32_t row, wm_string v) {
     if (v.data == NULL) wm_null_mark_(c, row);
     wm_string_value_put(c, row, v);
 }
+WM_SLOW_ uint64_t wm_string_value_hash(uint64_t h, const wm_string *s) {
+    uint32_t at = 0;
+    uint64_t word;
+    for (; s->size - at >= 8; at += 8) {
+        __builtin_memcpy(&word, s->data + at, 8);
+        h = wm_hash_(h, word);
+    }
+    for (word = s->size; at < s->size; at++) word = word << 8 | (uint8_t)s->data[at];
+    return wm_hash_(h, word);
+}
+WM_FN_ uint64_t wm_string_opt_hash(uint64_t h, const wm_string *s) {
+    return s->data == NULL ? wm_hash_(h, 1) : wm_string_value_hash(h, s);
+}
+WM_FN_ bool wm_string_value_same(const wm_string *a, const wm_string *b) {
+    return a->size == b->size && (a->size == 0 || wm_equal(*a, *b));
+}
+WM_FN_ bool wm_string_opt_same(const wm_string *a, const wm_string *b) { return wm_equal(*a, *b); }
 WM_LEAF_(wm_string)
 WM_LIST_(wm_string)
 
 #define WM_MEMBER_(type, id, null, doc) WM_CAT_(WM_STEM_##type, WM_OPT_##null) id;
 #define WM_VIEW_(type, id, null, doc) WM_CAT_(WM_STEM_##type, _columns) id;
 #define WM_COUNT_(type, id, null, doc) +WM_CAT_(WM_STEM_##type, _nodes)
-#define WM_FIELD_(type, id, null, doc) {#id, doc, WM_DEFAULT_##null, WM_REQUIRED_##null, WM_TYPE_##type},
+#define WM_FIELD_(type, id, null, doc) {#id, doc, WM_DEFAULT_##null, WM_REQUIRED_##null, WM_TYPE_##type, WM_ROLE_##null},
 #define WM_FIND_(type, id, null, doc)                                                                  \
     c.id = WM_CAT_(WM_STEM_##type, _open)(b, node);                                                    \
     node += WM_CAT_(WM_STEM_##type, _nodes);
@@ -1037,6 +1142,8 @@ WM_LIST_(wm_string)
 #define WM_PUT_(type, id, null, doc)                                                                   \
     WM_FUNCTION_(WM_STEM_##type, WM_OPT_##null, _put)(c, row, v->id);                                  \
     c += WM_CAT_(WM_STEM_##type, _nodes);
+#define WM_HASH_(type, id, null, doc) h = WM_FUNCTION_(WM_STEM_##type, WM_OPT_##null, _hash)(h, &v->id);
+#define WM_SAME_(type, id, null, doc) &&WM_FUNCTION_(WM_STEM_##type, WM_OPT_##null, _same)(&a->id, &b->id)
 
 #ifdef __cplusplus
 #define WM_SHARED_ extern __attribute__((weak))
@@ -1058,7 +1165,7 @@ WM_LIST_(wm_string)
         COLUMNS(WM_VIEW_)                                                                              \
     } S##_columns;                                                                                     \
     enum { S##_nodes = 1 COLUMNS(WM_COUNT_) };                                                         \
-    WM_SHARED_ const wm_field S##_fields[] = {COLUMNS(WM_FIELD_){NULL, NULL, NULL, false, 0, 0, 0, 0, NULL}}; \
+    WM_SHARED_ const wm_field S##_fields[] = {COLUMNS(WM_FIELD_){NULL, NULL, NULL, false, 0, 0, 0, 0, NULL, false, 0}}; \
     WM_FN_ void S##_find_(S##_columns *into, const wm_batch *b, uint32_t node) {                       \
         S##_columns c = *into;                                                                         \
         COLUMNS(WM_FIND_)                                                                              \
@@ -1115,6 +1222,18 @@ WM_LIST_(wm_string)
         o->time[o->rows] = time;                                                                       \
         S##_put_(o->columns, o->rows++, &v);                                                           \
     }                                                                                                  \
+    WM_FN_ uint64_t S##_value_hash(uint64_t h, const S *v) {                                           \
+        (void)v;                                                                                       \
+        COLUMNS(WM_HASH_)                                                                              \
+        return h;                                                                                      \
+    }                                                                                                  \
+    WM_FN_ uint64_t S##_opt_hash(uint64_t h, const S##_opt *v) {                                       \
+        return v->has ? S##_value_hash(h, &v->value) : wm_hash_(h, 1);                                 \
+    }                                                                                                  \
+    WM_FN_ bool S##_value_same(const S *a, const S *b) { return (a != NULL && b != NULL)COLUMNS(WM_SAME_); } \
+    WM_FN_ bool S##_opt_same(const S##_opt *a, const S##_opt *b) {                                     \
+        return a->has == b->has && (!a->has || S##_value_same(&a->value, &b->value));                  \
+    }                                                                                                  \
     WM_FN_ S##_acc *S##_acc_of(S##_opt *v) { return &v->value; }                                       \
     WM_FN_ bool S##_acc_has(const S##_opt *v) { return v->has; }                                       \
     WM_FN_ void S##_acc_touch(S##_opt *v) { v->has = true; }                                           \
@@ -1122,7 +1241,7 @@ WM_LIST_(wm_string)
 
 // --------------------------------------------------------------------------- 5  operators
 
-enum { WM_FORWARD = 1, WM_TIME = 2 };
+enum { WM_FORWARD = 1, WM_TIME = 2, WM_BROADCAST = 4 };
 
 // A port: WM_PORT("", movement, 0), WM_PORT("long_haul", band, WM_FORWARD), WM_PORT("", tick, WM_TIME).
 // WM_NO_COLUMNS(name, flags) is an output that only forwards, by wm_emit_row.
@@ -1135,10 +1254,48 @@ typedef struct {
 #define WM_NO_COLUMNS(name, flags) {name, NULL, flags}
 
 // WM_ACCUMULATOR(type) is the type of an aggregate's accumulator: struct(row), string, int64, ...
-#define WM_ACCUMULATOR(type) {"accumulator", "", NULL, false, WM_TYPE_##type}
+#define WM_ACCUMULATOR(type) {"accumulator", "", NULL, false, WM_TYPE_##type, false, 0}
 
-// An operator. A map has process, which is given each batch; an aggregate has accumulator and
-// aggregate, by WM_AGGREGATE. Outputs, and counters, end with the first that is not set.
+// An input of a process, and what is given each of its batches: WM_INPUT("orders", order, WM_TIME, order_process). The rows
+// of one with the flag WM_BROADCAST are given to each subtask and have no key; of any other, in->group[row] is the
+// number of the row's key. One or two inputs are keyed.
+typedef struct {
+    const char *name;
+    const wm_field *fields;
+    uint32_t flags;
+    void (*process)(const wm_batch *in);
+} wm_input;
+#define WM_INPUT(name, row, flags, process) {name, row##_fields, flags, process}
+
+// A state of a process: made, and used, by the macros of wasmill_state.h.
+typedef struct wm_state {
+    const char *name, *doc;
+    const wm_field *fields, *key; // key: of a map
+    uint8_t kind, scope, renew;
+    bool event_time;
+    int64_t ttl;
+    size_t width; // bytes of a value, or of an entry of a map
+    void (*open)(struct wm_state *s, uint32_t number);
+    void (*load)(struct wm_state *s, const wm_batch *b, uint32_t from); // takes over what was read
+    void (*flush)(struct wm_state *s);                                  // hands over what was set
+    // Of the open operator:
+    uint32_t number, mask; // mask: of key numbers, 0 where the state has none
+    bool opened, borrows;  // borrows: rows that were read point into what they were read from
+    wm_output puts, asked; // rows, and requests, on their way to the host
+    uint32_t likely;       // bytes of the largest result so far
+    // Of the call at hand:
+    bool readable, writable, loaded, changed;
+    uint32_t count, room; // of rows, or of entries
+    void *rows;           // values by key number
+    uint8_t *flags;
+    void **entries;  // of a map
+    uint32_t *table; // places in entries, from 1, by hash; 0 is free
+    uint32_t table_size, table_room;
+} wm_state;
+
+// An operator. A map has input and process, which is given each batch; an aggregate has input, accumulator and
+// aggregate, by WM_AGGREGATE; a process has inputs, and where it has state and timers, states and timer. Outputs,
+// counters, inputs and states end with the first that is not set.
 typedef struct wm_operator {
     const char *name, *doc;
     wm_port input;
@@ -1150,6 +1307,9 @@ typedef struct wm_operator {
     void (*open)(const wm_batch *config);
     void (*process)(const wm_batch *in);
     void (*aggregate)(uint32_t step, const wm_batch *a, const wm_batch *b);
+    wm_input inputs[WM_MAX_INPUTS];
+    wm_state *states[WM_MAX_STATES];
+    void (*timer)(const wm_batch *due); // is given timers that are due
 } wm_operator;
 
 // WM_AGGREGATE(function, row, type, add, merge, result) defines the function for
@@ -1288,7 +1448,7 @@ WM_SLOW_ void wm_describe_field_(wm_flat_ *w, uint32_t reference, const wm_field
     wm_flat_number_(w, t, 2, f->scale);
     wm_flat_number_(w, t, 3, f->required && !output);
     if (f->type == WM_TYPE_LIST) {
-        wm_field item = {"item", NULL, NULL, false, f->item, f->item_scale, 0, 0, f->children};
+        wm_field item = {"item", NULL, NULL, false, f->item, f->item_scale, 0, 0, f->children, false, 0};
         wm_describe_field_(w, wm_flat_vector_(w, t, 4, 1), &item, true);
     } else if (f->children != NULL) {
         uint32_t n = wm_fields_count_(f->children), at = wm_flat_vector_(w, t, 4, n);
@@ -1308,11 +1468,12 @@ WM_SLOW_ void wm_describe_fields_(wm_flat_ *w, uint32_t table, uint32_t id, cons
 WM_SLOW_ void wm_describe_ports_(wm_flat_ *w, uint32_t table, uint32_t id, const wm_port *ports, uint32_t n, bool output) {
     uint32_t at = wm_flat_vector_(w, table, id, n);
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t t = wm_flat_table_(w, at + 4 * i, 4);
+        uint32_t t = wm_flat_table_(w, at + 4 * i, 5);
         wm_flat_text_(w, t, 0, ports[i].name);
         wm_describe_fields_(w, t, 1, ports[i].fields, output);
         wm_flat_number_(w, t, 2, (ports[i].flags & WM_FORWARD) != 0);
         wm_flat_number_(w, t, 3, (ports[i].flags & WM_TIME) != 0);
+        wm_flat_number_(w, t, 4, (ports[i].flags & WM_BROADCAST) != 0);
     }
 }
 
@@ -1322,12 +1483,82 @@ WM_FN_ uint32_t wm_outputs_count_(const wm_operator *op) {
     return n;
 }
 
+WM_FN_ uint32_t wm_inputs_count_(const wm_operator *op) {
+    uint32_t n = 0;
+    while (n < WM_MAX_INPUTS && op->inputs[n].process != NULL) n++;
+    return n;
+}
+
+WM_FN_ uint32_t wm_states_count_(const wm_operator *op) {
+    uint32_t n = 0;
+    while (n < WM_MAX_STATES && op->states[n] != NULL) n++;
+    return n;
+}
+
+// wm_describe_key_ writes the key of the first keyed input.
+WM_SLOW_ void wm_describe_key_(wm_flat_ *w, uint32_t table, const wm_operator *op) {
+    uint32_t input = 0, inputs = wm_inputs_count_(op), count = 0, n = 0;
+    while (input < inputs && (op->inputs[input].flags & WM_BROADCAST) != 0) input++;
+    if (input == inputs) return;
+    const wm_field *fields = op->inputs[input].fields;
+    for (const wm_field *f = fields; f != NULL && f->name != NULL; f++) count += f->key;
+    if (count == 0) return;
+    uint32_t at = wm_flat_vector_(w, table, 8, count);
+    for (const wm_field *f = fields; f->name != NULL; f++) {
+        if (f->key) wm_describe_field_(w, at + 4 * n++, f, true);
+    }
+}
+
+// wm_describe_state_ writes a State, with its ttl, 8 bytes at a multiple of 8, behind the other cells.
+WM_SLOW_ void wm_describe_state_(wm_flat_ *w, uint32_t reference, const wm_state *s) {
+    enum { FIELDS = 10, MERGE = 5, TTL = 7 };
+    uint32_t t = wm_flat_table_(w, reference, FIELDS + 3), n = wm_fields_count_(s->fields);
+    wm_flat_text_(w, t, 0, s->name);
+    wm_flat_number_(w, t, 1, s->kind);
+    wm_flat_text_(w, t, 2, s->doc);
+    wm_describe_fields_(w, t, 3, s->fields, true);
+    wm_describe_fields_(w, t, 4, s->key, true);
+    if (s->kind == 4) {
+        wm_flat_link_(w, wm_flat_cell_(w, t, MERGE));
+        uint32_t at = wm_flat_bytes_(w, 4 + ((n + 3) & ~(uint32_t)3));
+        wm_store32_(w->data + at, n);
+        for (uint32_t i = 0; i < n; i++) w->data[at + 4 + i] = s->fields[i].merge;
+    }
+    wm_flat_number_(w, t, 6, s->scope);
+    if (s->ttl != 0) {
+        uint16_t at = 4 + 4 * FIELDS;
+        if (((t + at) & 7) != 0) at += 4;
+        __builtin_memcpy(w->data + t - wm_load32_(w->data + t) + 4 + 2 * TTL, &at, 2);
+        __builtin_memcpy(w->data + t + at, &s->ttl, 8);
+    }
+    wm_flat_number_(w, t, 8, s->renew);
+    wm_flat_number_(w, t, 9, s->event_time);
+}
+
+// wm_describe_process_ writes what only a process has.
+WM_SLOW_ void wm_describe_process_(wm_flat_ *w, uint32_t table, const wm_operator *op) {
+    wm_port ports[WM_MAX_INPUTS] = {{NULL, NULL, 0}};
+    uint32_t n = wm_inputs_count_(op), states = wm_states_count_(op);
+    for (uint32_t i = 0; i < n; i++) {
+        ports[i].name = op->inputs[i].name;
+        ports[i].fields = op->inputs[i].fields;
+        ports[i].flags = op->inputs[i].flags;
+    }
+    wm_describe_ports_(w, table, 3, ports, n, false);
+    wm_describe_key_(w, table, op);
+    if (states == 0) return;
+    uint32_t at = wm_flat_vector_(w, table, 9, states);
+    for (uint32_t i = 0; i < states; i++) wm_describe_state_(w, at + 4 * i, op->states[i]);
+}
+
 WM_SLOW_ void wm_describe_operator_(wm_flat_ *w, uint32_t reference, const wm_operator *op) {
-    uint32_t t = wm_flat_table_(w, reference, 8), counters = 0;
+    uint32_t t = wm_flat_table_(w, reference, 10), counters = 0;
+    bool process = op->inputs[0].process != NULL;
     wm_flat_text_(w, t, 0, op->name);
-    wm_flat_number_(w, t, 1, op->aggregate != NULL ? 3 : 1);
+    wm_flat_number_(w, t, 1, op->aggregate != NULL ? 3 : process ? 2 : 1);
     wm_flat_text_(w, t, 2, op->doc);
-    wm_describe_ports_(w, t, 3, &op->input, 1, false);
+    if (process) wm_describe_process_(w, t, op);
+    else wm_describe_ports_(w, t, 3, &op->input, 1, false);
     wm_describe_ports_(w, t, 4, op->outputs, wm_outputs_count_(op), true);
     wm_describe_fields_(w, t, 5, op->config, false);
     if (op->aggregate != NULL) wm_describe_field_(w, wm_flat_cell_(w, t, 6), &op->accumulator, true);
@@ -1372,6 +1603,7 @@ WM_FN_ uint32_t wm_open_(const wm_operator *op, const void *config) {
     accumulator[0] = op->accumulator;
     accumulator[1].name = NULL;
     wm_output_init_(&wm_outputs_[WM_MAX_OUTPUTS], WM_SCHEMA_ACCUMULATOR_, accumulator, 0, false);
+    for (uint32_t i = 0, states = wm_states_count_(op); i < states; i++) op->states[i]->open(op->states[i], i);
     wm_batch b = wm_batch_at(config);
     if (op->open != NULL) op->open(&b);
     return 0;
@@ -1382,10 +1614,31 @@ WM_FN_ void wm_begin_(uint32_t rows) {
     wm_temp_reset_();
 }
 
-WM_FN_ uint32_t wm_process_(const void *data) {
+// wm_state_begin_ forgets what was known of a state in the last call.
+WM_FN_ void wm_state_begin_(wm_state *s) {
+    s->readable = s->writable = s->loaded = s->changed = false;
+    s->count = s->table_size = 0;
+}
+
+// wm_process_ gives rows, or timers that are due, to the operator.
+WM_SLOW_ uint32_t wm_process_(const void *data) {
     wm_batch in = wm_batch_at(data);
+    const wm_operator *op = wm_global.op;
+    void (*process)(const wm_batch *) = op->process;
     wm_begin_(in.rows);
-    wm_global.op->process(&in);
+    if (in.schema >= WM_SCHEMA_EVENT_TIMER_) process = op->timer;
+    else if (op->inputs[0].process != NULL) process = in.schema < WM_MAX_INPUTS ? op->inputs[in.schema].process : NULL;
+    if (process == NULL) wm_panic("the operator has no function for rows of schema %u", in.schema);
+    wm_global.broadcast = in.schema < WM_MAX_INPUTS && (op->inputs[in.schema].flags & WM_BROADCAST) != 0;
+    wm_global.keyed = !wm_global.broadcast;
+    for (uint32_t i = 0; i < WM_MAX_STATES && op->states[i] != NULL; i++) wm_state_begin_(op->states[i]);
+    process(&in);
+    for (uint32_t i = 0; i < WM_MAX_STATES && op->states[i] != NULL; i++) {
+        if (op->states[i]->flush != NULL) op->states[i]->flush(op->states[i]);
+    }
+    for (wm_output *o = wm_global.puts; o != NULL; o = o->next) {
+        if (o->rows > 0) wm_send_(o);
+    }
     for (uint32_t i = 0; i < WM_MAX_OUTPUTS; i++) {
         if (wm_outputs_[i].rows > 0) wm_send_(&wm_outputs_[i]);
     }
@@ -1434,6 +1687,10 @@ WM_FN_ void *wm_input_(uint32_t size) {
         return wm_open_(wm_operators[number], config);                                                 \
     }                                                                                                  \
     WM_C_ WM_EXPORT_("wasmill_process") uint32_t wasmill_process(const void *batch, uint32_t size) {   \
+        (void)size;                                                                                    \
+        return wm_process_(batch);                                                                     \
+    }                                                                                                  \
+    WM_C_ WM_EXPORT_("wasmill_timer") uint32_t wasmill_timer(const void *batch, uint32_t size) {       \
         (void)size;                                                                                    \
         return wm_process_(batch);                                                                     \
     }                                                                                                  \

@@ -301,5 +301,9 @@ static const wm_operator longest_operator = {
     .aggregate = longest_aggregate,
 };
 
+// Operators with state: process.c.
+extern const wm_operator ledger_operator, ledger_bulk_operator, collect_operator, alarm_operator, forget_operator, rules_operator;
+
 WM_MODULE(&everything_operator, &split_operator, &route_operator, &shift_operator, &refuse_operator,
-          &crash_operator, &say_operator, &mean_operator, &longest_operator)
+          &crash_operator, &say_operator, &mean_operator, &longest_operator,
+          &ledger_operator, &ledger_bulk_operator, &collect_operator, &alarm_operator, &forget_operator, &rules_operator)

@@ -4,6 +4,7 @@
 // Tests of the SDK through its conformance module, and against the golden messages. Run it in
 // sdk/c: make test
 #include "../conformance/conformance.c"
+#include "../conformance/process.c"
 #include "wasmill_test.h"
 
 // golden returns a file of abi/testdata, which the caller frees.
