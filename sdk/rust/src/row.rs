@@ -130,7 +130,7 @@ impl Row for () {
 
     fn encode(_row: &(), _out: &mut Vec<u8>) {}
 
-    fn decode<'a>(_bytes: &mut &'a [u8]) {}
+    fn decode(_bytes: &mut &[u8]) {}
 
     fn ragged(_builders: &(), _rows: usize) -> Option<&'static str> {
         None

@@ -104,7 +104,7 @@ macro_rules! number {
                 out.extend_from_slice(bytes(core::slice::from_ref(value)));
             }
 
-            fn decode<'a>(bytes: &mut &'a [u8]) -> Self {
+            fn decode(bytes: &mut &[u8]) -> Self {
                 number(bytes)
             }
         }
@@ -147,7 +147,7 @@ impl<const SCALE: u8> Value for Decimal<SCALE> {
         out.extend_from_slice(bytes(core::slice::from_ref(value)));
     }
 
-    fn decode<'a>(bytes: &mut &'a [u8]) -> Self {
+    fn decode(bytes: &mut &[u8]) -> Self {
         number(bytes)
     }
 }
@@ -202,7 +202,7 @@ impl Value for bool {
         out.push(u8::from(*value));
     }
 
-    fn decode<'a>(bytes: &mut &'a [u8]) -> bool {
+    fn decode(bytes: &mut &[u8]) -> bool {
         take(bytes, 1)[0] != 0
     }
 }

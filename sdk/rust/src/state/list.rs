@@ -77,7 +77,7 @@ impl<T: Stored> Kept for ListState<T> {
         states.push(declared.state(StateKind::List, Vec::new(), T::fields("value")));
     }
 
-    fn link<'s>(&mut self, states: &mut dyn Iterator<Item = (usize, &'s State)>) {
+    fn link(&mut self, states: &mut dyn Iterator<Item = (usize, &State)>) {
         self.link.to(states);
     }
 

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use super::index::Index;
-use super::memory::{Arena, read_into};
+use super::memory::{Arena, read_into, relieve};
 use super::puts::Puts;
+use super::range::KeyRange;
 use super::scan::Scan;
 use super::stored::is_exact;
 use super::{Call, Declared, Kept, Link, Owned, Stored, whole};
@@ -12,7 +13,6 @@ use crate::describe::{State, StateKind, Type};
 use crate::host;
 use crate::wire::{DELETE, FULL, MAX_ROWS, REQUEST, STATE, Sink, Source, padded};
 use alloc::vec::Vec;
-use core::ops::{Range, RangeFrom, RangeFull, RangeTo};
 
 /// A map of each key, in the order of `K`: a field of a struct of [`states!`](crate::states). `K` is
 /// a struct of [`row!`](crate::row) or a type of column, without lists and structs; one that borrows
@@ -284,43 +284,6 @@ fn both<'a, K: Stored, V: Stored>(source: &mut Source<'a>) -> (K::Columns<'a>, V
     (K::columns(source), V::columns(source))
 }
 
-/// Which map keys [`MapState::range`] reads; made of `..`, `from..`, `..to` and `from..to`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum KeyRange<K> {
-    /// All.
-    All,
-    /// From one on.
-    From(K),
-    /// Up to one, without it.
-    To(K),
-    /// From one on up to another one, without that.
-    FromTo(K, K),
-}
-
-impl<K> From<RangeFull> for KeyRange<K> {
-    fn from(_: RangeFull) -> Self {
-        KeyRange::All
-    }
-}
-
-impl<K> From<RangeFrom<K>> for KeyRange<K> {
-    fn from(range: RangeFrom<K>) -> Self {
-        KeyRange::From(range.start)
-    }
-}
-
-impl<K> From<RangeTo<K>> for KeyRange<K> {
-    fn from(range: RangeTo<K>) -> Self {
-        KeyRange::To(range.end)
-    }
-}
-
-impl<K> From<Range<K>> for KeyRange<K> {
-    fn from(range: Range<K>) -> Self {
-        KeyRange::FromTo(range.start, range.end)
-    }
-}
-
 /// Entries of a map.
 pub struct MapEntries<'a, K: Stored, V: Owned>(Scan<'a, (K::Columns<'a>, V::Columns<'a>)>);
 
@@ -384,7 +347,7 @@ impl<K: Stored, V: Owned> Kept for MapState<K, V> {
         states.push(state);
     }
 
-    fn link<'s>(&mut self, states: &mut dyn Iterator<Item = (usize, &'s State)>) {
+    fn link(&mut self, states: &mut dyn Iterator<Item = (usize, &State)>) {
         self.exact = is_exact(&K::fields("key"));
         self.link.to(states);
     }
@@ -393,6 +356,9 @@ impl<K: Stored, V: Owned> Kept for MapState<K, V> {
         self.link.call = call;
         self.memory.clear();
         self.forget();
+        if relieve(&mut self.buffer) {
+            self.values = Vec::new();
+        }
     }
 
     #[inline]

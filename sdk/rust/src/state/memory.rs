@@ -29,6 +29,16 @@ pub(crate) fn read_into(buffer: &mut Vec<u64>, ask: impl FnOnce(&mut [u64]) -> u
     &bytes(buffer)[..size]
 }
 
+/// Gives a buffer back where it is too large to be kept from call to call, and returns whether it
+/// was.
+pub(crate) fn relieve(buffer: &mut Vec<u64>) -> bool {
+    let large = buffer.len() > KEPT;
+    if large {
+        *buffer = Vec::new();
+    }
+    large
+}
+
 /// Memory for results that stay as they are until it is cleared.
 #[derive(Default)]
 pub(crate) struct Arena(UnsafeCell<Chunks>);
@@ -83,8 +93,7 @@ impl Chunks {
             (self.at, self.used) = (self.at + 1, 0);
         }
         if self.at == self.chunks.len() {
-            let mut chunk = Vec::new();
-            chunk.resize(CHUNK.max(likely + likely / 2), 0);
+            let chunk = alloc::vec![0; CHUNK.max(likely + likely / 2)];
             self.chunks.push(chunk);
         }
         (self.at, &mut self.chunks[self.at][self.used..])

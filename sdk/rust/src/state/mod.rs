@@ -9,6 +9,7 @@ mod list;
 mod map;
 mod memory;
 mod puts;
+mod range;
 mod reducing;
 mod scan;
 mod stored;
@@ -16,7 +17,8 @@ mod timers;
 mod value;
 
 pub use list::{ListItems, ListState};
-pub use map::{KeyRange, MapEntries, MapState};
+pub use map::{MapEntries, MapState};
+pub use range::KeyRange;
 pub use reducing::ReducingState;
 pub use stored::{Owned, Stored};
 pub use timers::{Clock, EventTimers, ProcessingTimers, Timer};
@@ -60,7 +62,7 @@ pub trait Kept: Default {
     /// Says what state it is, if it is one.
     fn describe(declared: Declared, states: &mut Vec<State>);
     /// Takes its number and its description from those of all states.
-    fn link<'s>(&mut self, states: &mut dyn Iterator<Item = (usize, &'s State)>);
+    fn link(&mut self, states: &mut dyn Iterator<Item = (usize, &State)>);
     /// As in [`States`].
     fn begin(&mut self, call: Call);
     /// As in [`States`].
@@ -208,7 +210,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    fn to<'s>(&mut self, states: &mut dyn Iterator<Item = (usize, &'s State)>) {
+    fn to(&mut self, states: &mut dyn Iterator<Item = (usize, &State)>) {
         let (number, state) = states.next().expect("each state is described");
         self.number = number as u32;
         (self.name, self.scope) = (state.name, state.scope);

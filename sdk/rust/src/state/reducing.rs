@@ -1,7 +1,7 @@
 // Copyright The wasmill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-use super::memory::read_into;
+use super::memory::{read_into, relieve};
 use super::puts::Puts;
 use super::{Call, Declared, Kept, Link, Stored, whole};
 use crate::builder::Builder;
@@ -101,13 +101,14 @@ impl<T: Stored> Kept for ReducingState<T> {
         states.push(declared.state(StateKind::Reducing, Vec::new(), T::fields("value")));
     }
 
-    fn link<'s>(&mut self, states: &mut dyn Iterator<Item = (usize, &'s State)>) {
+    fn link(&mut self, states: &mut dyn Iterator<Item = (usize, &State)>) {
         self.link.to(states);
     }
 
     fn begin(&mut self, call: Call) {
         self.link.call = call;
         self.known = None;
+        relieve(&mut self.buffer);
     }
 
     #[inline]

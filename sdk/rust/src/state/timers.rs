@@ -87,7 +87,7 @@ macro_rules! timers {
                 declared.refuse_options();
             }
 
-            fn link<'s>(&mut self, _states: &mut dyn Iterator<Item = (usize, &'s State)>) {
+            fn link(&mut self, _states: &mut dyn Iterator<Item = (usize, &State)>) {
                 (self.link.name, self.link.mask) = ("a timer", u32::MAX);
             }
 

@@ -1,7 +1,7 @@
 // Copyright The wasmill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-use super::memory::read_into;
+use super::memory::{read_into, relieve};
 use super::puts::Puts;
 use super::{Call, Declared, Kept, Link, Owned, whole};
 use crate::builder::Builder;
@@ -154,13 +154,16 @@ impl<T: Owned> Kept for ValueState<T> {
         states.push(declared.state(StateKind::Value, Vec::new(), T::fields("value")));
     }
 
-    fn link<'s>(&mut self, states: &mut dyn Iterator<Item = (usize, &'s State)>) {
+    fn link(&mut self, states: &mut dyn Iterator<Item = (usize, &State)>) {
         self.link.to(states);
     }
 
     fn begin(&mut self, call: Call) {
         self.link.call = call;
         (self.loaded, self.edited) = (false, false);
+        if relieve(&mut self.buffer) {
+            self.values = Vec::new();
+        }
     }
 
     #[inline]

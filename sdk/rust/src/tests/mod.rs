@@ -9,7 +9,9 @@ mod describe;
 mod golden;
 mod json;
 mod maps;
+mod model;
 mod processes;
+mod states;
 
 /// The conformance module's own sources.
 #[path = "../../conformance/src"]
