@@ -1,10 +1,40 @@
 // Copyright The wasmill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// This module holds the operator places: in which state of the country flights begin.
+// This module holds the operators places, in which state of the country flights begin, and since, which
+// says from when on airports exist.
 package main
 
 import wasmill "github.com/wasmill/wasmill/sdk/go"
+
+// Listed is a row of the list of airports.
+type Listed struct {
+	Iata  string
+	State string
+}
+
+// Dated is an airport with the time from when on it exists.
+type Dated struct {
+	Iata  string
+	State string
+	Since wasmill.Timestamp
+}
+
+// Since gives airports a time, which is before that of all flights. Where it is their event time, whoever
+// reads flights too has no watermark that passes a flight until the list of airports has ended.
+type Since struct {
+	Since wasmill.Timestamp `default:"2000-01-01T00:00:00Z" doc:"From when on airports exist"`
+
+	Out wasmill.Output[Dated]
+}
+
+// Process takes an airport.
+func (s *Since) Process(a *Listed) error {
+	s.Out.Emit(Dated{a.Iata, a.State, s.Since})
+	return nil
+}
+
+var since = wasmill.Map("since", "Airports with the time from when on they exist.", (*Since).Process)
 
 // Flight is a row of the input flights.
 type Flight struct {
@@ -34,8 +64,8 @@ type Waiting struct {
 }
 
 // Places adds to a flight the state of the airport that it leaves. A flight of an airport that is not
-// known waits until the watermark has passed it. As the airports have no event time, there is no
-// watermark before all of them have been read: so it does not matter which of both inputs comes first.
+// known waits until the watermark has come to it. The airports' watermark does not before all of them have
+// been read: so it does not matter which of both inputs comes first.
 type Places struct {
 	Airports wasmill.MapState[string, string] `wasmill:",broadcast" doc:"the state of each airport"`
 	Waiting  wasmill.ListState[Waiting]       `doc:"flights whose airport is not known yet"`
@@ -87,6 +117,6 @@ var places = wasmill.Process("places", "In which state of the country a flight b
 	wasmill.Input("flights", (*Places).Flight), wasmill.BroadcastInput("airports", (*Places).Airport),
 	wasmill.OnTimer((*Places).OnPassed))
 
-func init() { wasmill.Register(places) }
+func init() { wasmill.Register(since, places) }
 
 func main() {}

@@ -34,3 +34,10 @@ func TestFlightsWaitForTheirAirportUntilTheWatermarkHasPassedThem(t *testing.T) 
 		}
 	}
 }
+
+func TestAirportsHaveATime(t *testing.T) {
+	r := wasmilltest.Map(wasmilltest.Open(t, since, wasmilltest.Config{"since": "1970-01-01T00:00:00.000007Z"}), Listed{"JFK", "NY"})
+	if got, want := wasmilltest.Rows[Dated](r, ""), []Dated{{"JFK", "NY", 7}}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
