@@ -9,7 +9,7 @@ use crate::wire::{FULL, MAX_ROWS, Sink, padded};
 use crate::{Error, Row, host};
 use alloc::vec::Vec;
 
-/// What a map writes to: an [`Output`], or a struct of several outputs and counters that
+/// What a map or a process writes to: an [`Output`], or a struct of several outputs and counters that
 /// [`outputs!`](crate::outputs) declares.
 pub trait Outputs: Default {
     /// Says what there is; `name` is the field that it is in, "" at the top.
