@@ -186,16 +186,29 @@ func TestKeepsTheRowsThatANaiveDeduplicationKeeps(t *testing.T) {
 	for name, spec := range specs() {
 		t.Run(name, func(t *testing.T) {
 			for seed := range seeds {
-				script := script(rand.New(rand.NewPCG(seed, 0)), spec.Changelog)
-				o := &oracle{spec: spec}
-				o.run(script)
-				for _, c := range operatortest.Cases(seed) {
-					r := operatortest.Run(t, subject(spec), c, script)
-					operatortest.Same(t, c, operatortest.Lines(r.Port(PortKept)), operatortest.Lines(o.kept))
-					operatortest.Same(t, c, operatortest.Lines(r.Port(PortLate)), operatortest.Lines(o.late))
-				}
+				compare(t, spec, seed)
 			}
 		})
+	}
+}
+
+func FuzzKeepsTheRowsThatANaiveDeduplicationKeeps(f *testing.F) {
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		for _, spec := range specs() {
+			compare(t, spec, seed)
+		}
+	})
+}
+
+func compare(t *testing.T, spec Spec, seed uint64) {
+	t.Helper()
+	script := script(rand.New(rand.NewPCG(seed, 0)), spec.Changelog)
+	o := &oracle{spec: spec}
+	o.run(script)
+	for _, c := range operatortest.Cases(seed) {
+		r := operatortest.Run(t, subject(spec), c, script)
+		operatortest.Same(t, c, operatortest.Lines(r.Port(PortKept)), operatortest.Lines(o.kept))
+		operatortest.Same(t, c, operatortest.Lines(r.Port(PortLate)), operatortest.Lines(o.late))
 	}
 }
 

@@ -92,19 +92,25 @@ func seeds(t *testing.T) uint64 {
 
 func TestRowsOfEachKeyComeInOrderOfTime(t *testing.T) {
 	for seed := range seeds(t) {
-		script := script(rand.New(rand.NewPCG(seed, 0)))
-		onTime, late := split(script)
-		for _, c := range operatortest.Cases(seed) {
-			r := operatortest.Run(t, subject(Spec{Input: schema, Key: []int{0}}), c, script)
-			operatortest.Same(t, c, operatortest.Lines(r.Port(PortSorted)), operatortest.Lines(onTime))
-			operatortest.Same(t, c, operatortest.Lines(r.Port(PortLate)), operatortest.Lines(late))
-			last := map[any]abi.EventTime{}
-			for _, row := range r.Port(PortSorted) {
-				if before, ok := last[row.Values[0]]; ok && before > row.Time {
-					t.Fatalf("%v: %v comes after a row at %d", c, row, before)
-				}
-				last[row.Values[0]] = row.Time
+		checkOrder(t, seed)
+	}
+}
+
+func FuzzRowsOfEachKeyComeInOrderOfTime(f *testing.F) { f.Fuzz(checkOrder) }
+
+func checkOrder(t *testing.T, seed uint64) {
+	script := script(rand.New(rand.NewPCG(seed, 0)))
+	onTime, late := split(script)
+	for _, c := range operatortest.Cases(seed) {
+		r := operatortest.Run(t, subject(Spec{Input: schema, Key: []int{0}}), c, script)
+		operatortest.Same(t, c, operatortest.Lines(r.Port(PortSorted)), operatortest.Lines(onTime))
+		operatortest.Same(t, c, operatortest.Lines(r.Port(PortLate)), operatortest.Lines(late))
+		last := map[any]abi.EventTime{}
+		for _, row := range r.Port(PortSorted) {
+			if before, ok := last[row.Values[0]]; ok && before > row.Time {
+				t.Fatalf("%v: %v comes after a row at %d", c, row, before)
 			}
+			last[row.Values[0]] = row.Time
 		}
 	}
 }

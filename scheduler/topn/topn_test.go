@@ -268,32 +268,45 @@ func TestTopIsThatOfANaiveSort(t *testing.T) {
 	for name, spec := range specs() {
 		t.Run(name, func(t *testing.T) {
 			for seed := range seeds {
-				most := 14
-				if len(spec.Key) == 0 { // more than a head holds
-					most = 80
-				}
-				script := script(rand.New(rand.NewPCG(seed, 0)), spec.Changes, most)
-				o := &oracle{spec: spec}
-				o.run(script)
-				for _, c := range operatortest.Cases(seed) {
-					if len(spec.Key) == 0 && c.Parallelism > 1 {
-						continue
-					}
-					r := operatortest.Run(t, subject(spec), c, script)
-					operatortest.Same(t, c, operatortest.Lines(r.Port(PortTop)), operatortest.Lines(o.top))
-					operatortest.Same(t, c, operatortest.Lines(r.Port(PortLate)), operatortest.Lines(o.late))
-					if got := r.Counters["late"]; got != int64(len(o.late)) {
-						t.Fatalf("%v: %d rows are counted as late, should be %d", c, got, len(o.late))
-					}
-					if got := r.Counters["unknown_deletions"]; got != o.unknown {
-						t.Fatalf("%v: %d rows taken back that were not there, should be %d", c, got, o.unknown)
-					}
-					if _, err := operatortest.Table(r.Port(PortTop)); err != nil {
-						t.Fatalf("%v: %v", c, err)
-					}
-				}
+				compare(t, spec, seed)
 			}
 		})
+	}
+}
+
+func FuzzTopIsThatOfANaiveSort(f *testing.F) {
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		for _, spec := range specs() {
+			compare(t, spec, seed)
+		}
+	})
+}
+
+func compare(t *testing.T, spec Spec, seed uint64) {
+	t.Helper()
+	most := 14
+	if len(spec.Key) == 0 { // more than a head holds
+		most = 80
+	}
+	script := script(rand.New(rand.NewPCG(seed, 0)), spec.Changes, most)
+	o := &oracle{spec: spec}
+	o.run(script)
+	for _, c := range operatortest.Cases(seed) {
+		if len(spec.Key) == 0 && c.Parallelism > 1 {
+			continue
+		}
+		r := operatortest.Run(t, subject(spec), c, script)
+		operatortest.Same(t, c, operatortest.Lines(r.Port(PortTop)), operatortest.Lines(o.top))
+		operatortest.Same(t, c, operatortest.Lines(r.Port(PortLate)), operatortest.Lines(o.late))
+		if got := r.Counters["late"]; got != int64(len(o.late)) {
+			t.Fatalf("%v: %d rows are counted as late, should be %d", c, got, len(o.late))
+		}
+		if got := r.Counters["unknown_deletions"]; got != o.unknown {
+			t.Fatalf("%v: %d rows taken back that were not there, should be %d", c, got, o.unknown)
+		}
+		if _, err := operatortest.Table(r.Port(PortTop)); err != nil {
+			t.Fatalf("%v: %v", c, err)
+		}
 	}
 }
 
