@@ -23,12 +23,16 @@ import (
 const portLate = "late"
 
 // Window is windows of event time: tumbling ones by Tumble, sliding ones by Slide and Size, cumulating
-// ones by Cumulate and Size.
+// ones by Cumulate and Size, sessions by Session or SessionGap.
 type Window struct {
 	Tumble   time.Duration `yaml:"tumble"`   // the size of windows that follow each other
 	Slide    time.Duration `yaml:"slide"`    // from one window's begin to the next one's, at most Size
 	Cumulate time.Duration `yaml:"cumulate"` // each Size, a window begins that grows to Size by this step
 	Size     time.Duration `yaml:"size"`
+	// Session is the gap without rows of a key after which its window ends. With SessionGap each row has
+	// its own gap: a column of milliseconds, int32 or int64.
+	Session    time.Duration `yaml:"session"`
+	SessionGap string        `yaml:"session_gap"`
 	// Offset moves the windows, which begin at multiples of Tumble, Slide or Size since 1970.
 	Offset time.Duration `yaml:"offset"`
 	// Zone is a time zone such as Europe/Berlin, in which days begin; the size is whole days then, of
@@ -41,6 +45,8 @@ type Window struct {
 	Early     time.Duration  `yaml:"early"`
 	EarlyRows int64          `yaml:"early_rows"`
 	Updates   window.Updates `yaml:"updates"` // how a result comes that replaces one before
+	// Purge is whether rows that are in a result are in no later one of their window, which is of a key's own.
+	Purge bool `yaml:"purge"`
 	// TwoPhase is whether rows are aggregated before they are sent to the subtask of their key, and
 	// merged there. Nil: where that gives the same results and there are several subtasks.
 	TwoPhase *bool `yaml:"two_phase"`
@@ -57,7 +63,7 @@ func (c *checker) window(d *draft, o *Operator) {
 	key := c.deal(d, o, in, "a window")
 	spec := window.Spec{Input: in.schema, Key: key, Changes: in.changes, Memory: c.windowMemory()}
 	if o.Window != nil {
-		c.windows(d, o.Window, &spec)
+		c.windows(d, o.Window, &spec, in)
 	} else {
 		c.missing(d.where.under("window"), "add window: {tumble: 10s}", "operator %q aggregates over no window", d.name)
 	}
@@ -72,7 +78,10 @@ func (c *checker) window(d *draft, o *Operator) {
 	d.node.about = c.windowAbout(o)
 	d.node.Stateful = true
 	d.node.New = func(ctx operator.Context) (operator.Operator, error) { return window.New(ctx, spec) }
-	if c.windowOutputs(d, o, in, spec) && o.Window != nil {
+	if spec.PerKey() {
+		d.node.New = func(ctx operator.Context) (operator.Operator, error) { return window.NewPerKey(ctx, spec) }
+	}
+	if c.windowOutputs(d, o, in, spec) && o.Window != nil && !spec.PerKey() {
 		c.twoPhase(d, o.Window, spec)
 	}
 }
@@ -95,12 +104,14 @@ func (c *checker) windowMemory() int64 {
 }
 
 // windows checks what a window says of its windows and completes the spec with it.
-func (c *checker) windows(d *draft, w *Window, spec *window.Spec) {
+func (c *checker) windows(d *draft, w *Window, spec *window.Spec, in *stream) {
 	where := d.where.under("window")
-	c.windowSize(w, where, spec)
+	if !c.perKey(w, where, spec, in) {
+		c.windowSize(w, where, spec)
+	}
 	c.micros(w.Offset, -window.MaxSize, window.MaxSize, where.under("offset"))
 	c.micros(w.Lateness, 0, window.MaxSize, where.under("lateness"))
-	spec.Offset, spec.Lateness, spec.Updates = w.Offset, w.Lateness, w.Updates
+	spec.Offset, spec.Lateness, spec.Updates, spec.Purge = w.Offset, w.Lateness, w.Updates, w.Purge
 	if early := where.under("early"); w.Early != 0 || c.given(early) {
 		c.micros(w.Early, time.Millisecond, window.MaxSize, early)
 		spec.Early = w.Early
@@ -302,6 +313,10 @@ func (c *checker) windowAbout(o *Operator) string {
 		switch {
 		case w.Slide != 0:
 			fmt.Fprintf(&s, "window slide %s, size %s", durationText(w.Slide), durationText(w.Size))
+		case w.Session != 0:
+			fmt.Fprintf(&s, "window session %s", durationText(w.Session))
+		case w.SessionGap != "":
+			fmt.Fprintf(&s, "window session_gap %s", w.SessionGap)
 		case w.Cumulate != 0:
 			fmt.Fprintf(&s, "window cumulate %s, size %s", durationText(w.Cumulate), durationText(w.Size))
 		default:
@@ -324,6 +339,9 @@ func (c *checker) windowAbout(o *Operator) string {
 		}
 		if w.Updates != window.Append {
 			fmt.Fprintf(&s, ", updates %s", w.Updates)
+		}
+		if w.Purge {
+			s.WriteString(", purge")
 		}
 	}
 	if len(o.Key) > 0 {

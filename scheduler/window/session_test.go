@@ -319,3 +319,45 @@ func TestSessionsAreWhereSortedRowsLieApart(t *testing.T) {
 		operatortest.Same(t, c, operatortest.Lines(operatortest.Run(t, subject, c, events).Port(PortResults)), want)
 	}
 }
+
+func BenchmarkSessions(b *testing.B) {
+	for _, keys := range []int64{1_000, 1_000_000} {
+		b.Run(fmt.Sprint(keys), func(b *testing.B) {
+			ctx, out := operatortest.Bench(b)
+			r := rand.New(rand.NewPCG(1, 1))
+			in := keyed(ctx.Pool, 200, 0, func() int64 { return r.Int64N(keys) })
+			w, err := NewPerKey(ctx, Spec{
+				Input: input(), Key: []int{0}, Session: &Session{Gap: time.Duration(4*keys) * time.Microsecond},
+				Aggregates: []Aggregate{
+					{Name: "rows", Call: &aggregate.Call{Function: "count"}}, {Name: "sum", Call: &aggregate.Call{Function: "sum", Columns: []int{1}}},
+				},
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			times := make([]abi.EventTime, 1024)
+			var at abi.EventTime
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				for row := range times {
+					times[row] = at + abi.EventTime(row)
+				}
+				timed := ctx.Pool.WithTimes(in[i%len(in)].Retain(), times)
+				if err := w.Process(b.Context(), 0, timed, out); err != nil {
+					b.Fatal(err)
+				}
+				timed.Release()
+				if at += 1024; i%10 == 0 {
+					if err := w.Watermark(b.Context(), at, out); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1024, "ns/row")
+		})
+	}
+}
+
+func FuzzSessionsGiveWhatANaiveModelGives(f *testing.F) {
+	f.Fuzz(func(t *testing.T, seed uint64) { compareSessions(t, seed, operatortest.Cases(seed)) })
+}

@@ -85,7 +85,7 @@ func open(t testing.TB, pool *batch.Pool, spec Spec) *Aligned {
 	return w
 }
 
-func process(t testing.TB, w *Aligned, out operator.Output, b *batch.Batch) {
+func process(t testing.TB, w operator.Operator, out operator.Output, b *batch.Batch) {
 	t.Helper()
 	defer b.Release()
 	if err := w.Process(t.Context(), 0, b, out); err != nil {
@@ -93,7 +93,7 @@ func process(t testing.TB, w *Aligned, out operator.Output, b *batch.Batch) {
 	}
 }
 
-func advance(t testing.TB, w *Aligned, out operator.Output, mark abi.EventTime) {
+func advance(t testing.TB, w operator.Operator, out operator.Output, mark abi.EventTime) {
 	t.Helper()
 	if err := w.Watermark(t.Context(), mark, out); err != nil {
 		t.Fatal(err)

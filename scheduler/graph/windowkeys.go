@@ -1,0 +1,75 @@
+// Copyright The wasmill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package graph
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wasmill/wasmill/abi"
+	"github.com/wasmill/wasmill/scheduler/window"
+)
+
+// ownKeys are the keys of which one makes windows that each key has of its own.
+var ownKeys = []string{"session", "session_gap"}
+
+// says tells which keys of a window are given, in a file or by a value.
+func (c *checker) says(w *Window, where place) func(name string) bool {
+	set := map[string]bool{
+		"tumble": w.Tumble != 0, "slide": w.Slide != 0, "cumulate": w.Cumulate != 0, "size": w.Size != 0, "offset": w.Offset != 0,
+		"zone": w.Zone != "", "two_phase": w.TwoPhase != nil, "session": w.Session != 0, "session_gap": w.SessionGap != "",
+	}
+	return func(name string) bool { return set[name] || c.given(where.under(name)) }
+}
+
+// perKey says whether a window is of a key's own, and checks its keys then.
+func (c *checker) perKey(w *Window, where place, spec *window.Spec, in *stream) bool {
+	says := c.says(w, where)
+	own := slices.DeleteFunc(slices.Clone(ownKeys), func(name string) bool { return !says(name) })
+	if len(own) == 0 {
+		if purge := where.under("purge"); w.Purge {
+			c.report(purge.itsKey(), "leave it out", "purge is of sessions; windows that are the same for all keys keep their rows")
+		}
+		return false
+	}
+	for _, other := range append([]string{"tumble", "slide", "cumulate"}, own[1:]...) {
+		if says(other) {
+			c.report(where.under(other).itsKey(), "keep one", "a window has one of %s and %s", own[0], other)
+			return true
+		}
+	}
+	for _, other := range []string{"size", "offset", "zone", "two_phase"} {
+		if says(other) {
+			c.report(where.under(other).itsKey(), "leave it out", "%s means nothing to %s", other, own[0])
+		}
+	}
+	c.session(own[0], w, where, spec, in)
+	if in.changes {
+		c.report(where.under(own[0]).itsKey(), "write tumble: 10s instead, or have the window read what comes before the updates begin", "a session can't take rows back, and its input does")
+	}
+	if w.Purge && w.Updates != window.Append {
+		c.report(where.under("updates").itsKey(), "leave it, or purge, out", "a result after a purge is of other rows, and updates none")
+	}
+	return true
+}
+
+// session checks the gap of sessions.
+func (c *checker) session(key string, w *Window, where place, spec *window.Spec, in *stream) {
+	at := where.under(key)
+	if key == "session" {
+		c.micros(w.Session, time.Microsecond, window.MaxSize, at)
+		spec.Session = &window.Session{Gap: max(w.Session, time.Microsecond)}
+		return
+	}
+	spec.Session = &window.Session{}
+	if in.schema == nil || c.wrong(at) {
+		return
+	}
+	if spec.Session.Column = max(c.column(in, w.SessionGap, at), 0); c.wrong(at) {
+		return
+	}
+	if f := &in.schema.Fields[spec.Session.Column]; f.Type != abi.Int32 && f.Type != abi.Int64 {
+		c.report(at, "make it one of milliseconds, of type int32 or int64", "the gap of sessions is a number of milliseconds; column %q is of type %s", f.Name, f.TypeString())
+	}
+}
