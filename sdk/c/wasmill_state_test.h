@@ -270,7 +270,8 @@ uint32_t wm_import_state_get(uint32_t state, const void *request, uint32_t size,
         uint32_t at = wm_test_find_(s, key, &asked, n);
         if (at < t->row_count) {
             wm_batch have = wm_batch_at(t->rows[at].row);
-            o.kind[wm_test_append_(&o, &have, 0)] = 0;
+            uint32_t row = wm_test_append_(&o, &have, 0);
+            o.kind[row] = 0;
             continue;
         }
         uint32_t row = wm_put_(&o, 0, true);

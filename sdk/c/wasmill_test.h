@@ -193,6 +193,7 @@ WM_FN_ void wm_test_states_free_(void) {
         s->rows = NULL, s->flags = NULL, s->entries = NULL, s->table = NULL;
         s->room = s->table_room = s->likely = 0;
         s->opened = false;
+        wm_state_begin_(s);
         wm_test_columns_free_(&s->asked);
     }
     while (wm_global.puts != NULL) {
