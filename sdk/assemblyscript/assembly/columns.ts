@@ -1,7 +1,7 @@
 // Copyright The wasmill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { BinaryColumn, Column } from "./input";
+import { BinaryColumn, BoolColumn, Column, ListColumn, NumberColumn } from "./input";
 import { Field, Type, regrow, width } from "./wire";
 
 /** A column with more bytes, or a list with more items, has its output sent before its next row. */
@@ -234,6 +234,47 @@ export class OutColumns extends OutColumn {
     return column;
   }
 
+  /** Completes a row, so that there are so many: what was not set is null. */
+  endRow(rows: i32): void {
+    const children = this.children;
+    for (let i = 0, count = children.length; i < count; i++) {
+      const column = changetype<OutColumn>(unchecked(children[i]));
+      if (column.count < rows) column.setNull();
+      else if (column.count > rows) throw new Error(`column ${column.name} was set more than once for a row`);
+    }
+  }
+
+  /** Takes back what was set after the first so many rows, in every column. */
+  truncateRows(rows: i32): void {
+    for (let i = 0; i < this.children.length; i++) this.child(i).truncate(rows);
+  }
+
+  /** Declares a column of the name and type of another one. */
+  like(field: Field): OutColumn {
+    switch (field.type) {
+      case Type.Bool:
+        return this.bool(field.name);
+      case Type.Int32:
+        return this.int32(field.name);
+      case Type.Float64:
+        return this.float64(field.name);
+      case Type.Decimal:
+        return this.decimal(field.name, field.scale);
+      case Type.Timestamp:
+        return this.timestamp(field.name);
+      case Type.String:
+        return this.string(field.name);
+      case Type.Bytes:
+        return this.bytes(field.name);
+      case Type.List:
+        return this.list(field.name);
+      case Type.Struct:
+        return this.struct(field.name);
+      default:
+        return this.int64(field.name);
+    }
+  }
+
   bool(name: string, doc: string = ""): OutBool {
     return this.add(new OutBool(), Type.Bool, name, doc);
   }
@@ -299,5 +340,29 @@ export class OutStruct extends OutColumns {
       const field = this.child(i);
       if (field.count < this.count) field.setNull();
     }
+  }
+}
+
+/** Appends the value of a row of another column of the same type. */
+export function appendValue(to: OutColumn, from: Column, row: i32): void {
+  if (from.isNull(row)) return to.setNull();
+  switch (to.type) {
+    case Type.Bool:
+      return changetype<OutBool>(to).set(changetype<BoolColumn>(from).get(row));
+    case Type.Int32:
+      return changetype<OutNumber<i32>>(to).set(changetype<NumberColumn<i32>>(from).get(row));
+    case Type.String:
+    case Type.Bytes:
+      return changetype<OutBinary>(to).put(changetype<BinaryColumn>(from).start(row), changetype<BinaryColumn>(from).size(row));
+    case Type.List: {
+      const list = changetype<ListColumn>(from);
+      for (let i = list.first(row), end = list.end(row); i < end; i++) appendValue(to.child(0), changetype<Column>(list.children[0]), i);
+      return changetype<OutList>(to).set();
+    }
+    case Type.Struct:
+      for (let i = 0; i < to.children.length; i++) appendValue(to.child(i), changetype<Column>(from.children[i]), row);
+      return changetype<OutStruct>(to).set();
+    default:
+      changetype<OutNumber<i64>>(to).set(changetype<NumberColumn<i64>>(from).get(row)); // any type of 8 bytes
   }
 }

@@ -5,7 +5,9 @@
 // then a cell of 4 bytes for each of its fields.
 
 import { utf8 } from "./host";
+import { KeyedState, StateKind } from "./keyed";
 import { Operator } from "./operator";
+import { Clock } from "./puts";
 import { Field, regrow } from "./wire";
 
 const SDK = "wasmill-assemblyscript/1";
@@ -88,31 +90,84 @@ function fields(table: u32, id: u32, list: Field[]): void {
   for (let i = 0; i < list.length; i++) field(at + 4 * i, list[i]);
 }
 
-function port(reference: u32, f: Field, forward: bool, time: bool): void {
-  const t = table(reference, 4);
+function port(reference: u32, f: Field, forward: bool, time: bool, broadcast: bool): void {
+  const t = table(reference, 5);
   text(t, 0, f.name);
   fields(t, 1, f.children);
   number(t, 2, <u32>forward);
   number(t, 3, <u32>time);
+  number(t, 4, <u32>broadcast);
+}
+
+/** What a state is keyed by, or an operator: only names and types. */
+function keys(table: u32, id: u32, list: Field[]): void {
+  if (list.length == 0) return;
+  const at = vector(table, id, list.length);
+  for (let i = 0; i < list.length; i++) {
+    const key = new Field();
+    key.name = list[i].name;
+    key.type = list[i].type;
+    key.scale = list[i].scale;
+    key.children = list[i].children;
+    field(at + 4 * i, key);
+  }
+}
+
+/** A State table has the time to live, of 8 bytes, behind its other cells. */
+const STATE_FIELDS = 10;
+
+function state(reference: u32, s: KeyedState): void {
+  const t = table(reference, STATE_FIELDS);
+  const ttl = bytes(12); // where it is aligned
+  text(t, 0, s.name);
+  number(t, 1, s.kind);
+  text(t, 2, s.doc);
+  const columns = s.reader.children;
+  fields(t, 3, columns.slice(s.keys));
+  fields(t, 4, columns.slice(0, s.keys));
+  if (s.kind == StateKind.Reducing) {
+    link(cell(t, 5));
+    const at = bytes((4 + s.merges.length + 3) & ~3);
+    store<u32>(data + at, s.merges.length);
+    for (let i = 0; i < s.merges.length; i++) store<u8>(data + at + 4 + i, s.merges[i]);
+  }
+  number(t, 6, s.scope);
+  if (s.timeToLive == 0) return;
+  const at = (ttl + 7) & ~7;
+  const vtable = t - load<u32>(data + t);
+  store<u16>(data + vtable + 4 + 2 * 7, <u16>(at - t));
+  store<u16>(data + vtable + 2, <u16>(at + 8 - t));
+  store<i64>(data + at, s.timeToLive);
+  number(t, 8, s.renew);
+  number(t, 9, <u32>(s.clock == Clock.EventTime));
 }
 
 function operator(reference: u32, op: Operator): void {
-  const t = table(reference, 8);
+  const t = table(reference, 10);
   const accumulators = op.accumulators;
   text(t, 0, op.name);
-  number(t, 1, accumulators ? 3 : 1);
+  number(t, 1, op.kind);
   text(t, 2, op.doc);
-  port(vector(t, 3, 1), op.input, false, op.input.timed);
+  const inputs = vector(t, 3, op.inputs.length);
+  for (let i = 0; i < op.inputs.length; i++) {
+    const input = op.inputs[i];
+    port(inputs + 4 * i, input, false, input.timed, input.isBroadcast);
+  }
   const outputs = vector(t, 4, op.outputs.length);
   for (let i = 0; i < op.outputs.length; i++) {
     const o = op.outputs[i];
-    port(outputs + 4 * i, o, o.forward, o.timed);
+    port(outputs + 4 * i, o, o.forward, o.timed, false);
   }
   fields(t, 5, op.config.children);
   if (accumulators) field(cell(t, 6), accumulators.field);
-  if (op.counters.length == 0) return;
-  const counters = vector(t, 7, op.counters.length);
-  for (let i = 0; i < op.counters.length; i++) textAt(counters + 4 * i, op.counters[i]);
+  if (op.counters.length > 0) {
+    const counters = vector(t, 7, op.counters.length);
+    for (let i = 0; i < op.counters.length; i++) textAt(counters + 4 * i, op.counters[i]);
+  }
+  keys(t, 8, op.keyFields());
+  if (op.states.length == 0) return;
+  const states = vector(t, 9, op.states.length);
+  for (let i = 0; i < op.states.length; i++) state(states + 4 * i, op.states[i]);
 }
 
 /** Writes the description once, and returns its address and size as the contract wants them. */

@@ -5,6 +5,7 @@
 
 import { describe } from "./describe";
 import { Operator, operators } from "./operator";
+import { rowsOfCall } from "./output";
 
 let opened: Operator | null = null;
 let input: usize = 0;
@@ -53,13 +54,20 @@ export function wasmill_open(number: i32, config: usize, size: i32): i32 {
 export function wasmill_process(batch: usize, _size: i32): i32 {
   collect();
   opened!.process(batch);
-  rowsSinceCollection += max(opened!.input.rows, 64);
+  rowsSinceCollection += max(rowsOfCall(), 64);
+  return 0;
+}
+
+export function wasmill_timer(batch: usize, _size: i32): i32 {
+  collect();
+  opened!.timer(batch);
+  rowsSinceCollection += max(rowsOfCall(), 64);
   return 0;
 }
 
 export function wasmill_aggregate(step: i32, a: usize, _aSize: i32, b: usize, _bSize: i32): i32 {
   collect();
   opened!.aggregate(step, a, b);
-  rowsSinceCollection += max(opened!.input.rows, 64);
+  rowsSinceCollection += max(rowsOfCall(), 64);
   return 0;
 }

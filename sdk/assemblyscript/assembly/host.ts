@@ -18,6 +18,24 @@ declare function hostFail(kind: i32, text: usize, size: i32): void;
 // @ts-ignore: decorator
 @external("wasmill", "now")
 declare function hostNow(): i64;
+// @ts-ignore: decorator
+@external("wasmill", "watermark")
+declare function hostWatermark(): i64;
+// @ts-ignore: decorator
+@external("wasmill", "state_get")
+export declare function hostStateGet(state: u32, request: usize, size: u32, out: usize, room: u32): u32;
+// @ts-ignore: decorator
+@external("wasmill", "state_scan")
+export declare function hostStateScan(state: u32, key: i32, bounds: i32, request: usize, size: u32): i32;
+// @ts-ignore: decorator
+@external("wasmill", "state_next")
+export declare function hostStateNext(scan: i32, limit: i32, out: usize, room: u32): u32;
+// @ts-ignore: decorator
+@external("wasmill", "state_read")
+export declare function hostStateRead(out: usize, room: u32): u32;
+// @ts-ignore: decorator
+@external("wasmill", "state_put")
+export declare function hostStatePut(batch: usize, size: u32): void;
 
 /** The level of a line in the job's log. */
 export enum Level {
@@ -48,6 +66,15 @@ export function refuse(text: string): void {
 /** The job's time in microseconds since 1970 UTC; it stands still during a call. */
 export function now(): i64 {
   return hostNow();
+}
+
+/**
+ * The operator's watermark, in microseconds since 1970 UTC: no row is expected any more whose event
+ * time is not behind it. It is the least i64 before the first one, the greatest at the end of all
+ * input, and stands still during a call.
+ */
+export function watermark(): i64 {
+  return hostWatermark();
 }
 
 /** A counter of an operator, as the job's metrics show it. */

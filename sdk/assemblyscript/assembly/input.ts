@@ -98,6 +98,7 @@ export class BytesColumn extends BinaryColumn {
 export class Columns extends Column {
   private nextRequired: bool = false;
   private nextDefault: string = "";
+  protected nextKey: bool = false;
 
   /** The next column can't be null: the host fails a row in which it is, or asks for the field. */
   get required(): Columns {
@@ -115,9 +116,11 @@ export class Columns extends Column {
     column.type = type;
     column.name = name;
     column.doc = doc;
-    column.isRequired = this.nextRequired;
+    column.isRequired = this.nextRequired || this.nextKey;
+    column.isKey = this.nextKey;
     column.def = this.nextDefault;
     this.nextRequired = false;
+    this.nextKey = false;
     this.nextDefault = "";
     this.children.push(column);
     return column;
@@ -185,6 +188,8 @@ export class ListColumn extends Columns {
 export class Input extends Columns {
   /** How many rows the batch has. */
   rows: i32 = 0;
+  /** Each subtask is given all rows. */
+  isBroadcast: bool = false;
   /** The port has the event time of each row. */
   timed: bool = false;
   times: usize = 0;
@@ -208,10 +213,16 @@ export class Input extends Columns {
     return this.kinds == 0 ? 0 : load<u8>(this.kinds + row);
   }
 
-  /** The number of a row's accumulator, of an aggregate's input. */
+  /** The number of a row's accumulator, of an aggregate's input; of its key, of a process's. */
   @inline
   group(row: i32): i32 {
     return load<i32>(this.groups + ((<usize>row) << 2));
+  }
+
+  /** The number of a batch's port. */
+  static schemaOf(batch: usize): u32 {
+    const at = tableField(batch + load<u32>(batch), 0);
+    return at == 0 ? 0 : load<u32>(at);
   }
 
   /** Points the columns at a batch of the host. */

@@ -2,24 +2,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { Input } from "./input";
-import { Output, addFailure, beginCall, failures } from "./output";
-import { Accumulators } from "./state";
+import { addFailure, failures } from "./message";
+import { Output, beginCall } from "./output";
+import { Accumulators } from "./accumulators";
 import { Counter } from "./host";
+import { KeyedState } from "./keyed";
+import { Field } from "./wire";
 
 /** All operators of the module, in the order in which they were made. */
 export const operators: Operator[] = [];
 
-/** What maps and aggregates have in common. Make one at the top level of a file. */
+/** What an operator is, as a description says it. */
+export const enum OperatorKind {
+  Map = 1,
+  Process = 2,
+  Aggregate = 3,
+}
+
+/** What operators of all kinds have in common. Make one at the top level of a file. */
 export abstract class Operator {
-  readonly input: Input = new Input();
+  readonly inputs: Input[] = [];
   readonly config: Input = new Input();
   readonly outputs: Output[] = [];
   readonly counters: string[] = [];
   accumulators: Accumulators | null = null;
+  /** Of a process. */
+  readonly states: KeyedState[] = [];
   private opener: () => void = () => {};
   private configCopy: usize = 0;
 
-  constructor(readonly name: string, readonly doc: string = "") {
+  constructor(readonly kind: OperatorKind, readonly name: string, readonly doc: string) {
     operators.push(this);
   }
 
@@ -57,14 +69,40 @@ export abstract class Operator {
     this.opener();
   }
 
-  abstract process(batch: usize): void;
-  abstract aggregate(step: i32, a: usize, b: usize): void;
+  /** The columns of the key, of a process. */
+  keyFields(): Field[] {
+    return [];
+  }
+
+  /** Hands over what a call has emitted and which rows failed. */
+  protected end(): void {
+    for (let i = 0; i < this.outputs.length; i++) this.outputs[i].flush();
+    if (failures() > 0) this.outputs[0].send();
+  }
+
+  process(_batch: usize): void {
+    throw new Error(`operator ${this.name} is an aggregate`);
+  }
+
+  timer(_batch: usize): void {
+    throw new Error(`operator ${this.name} has no timers`);
+  }
+
+  aggregate(_step: i32, _a: usize, _b: usize): void {
+    throw new Error(`operator ${this.name} is no aggregate`);
+  }
 }
 
 /** An operator that makes rows of rows. */
 export class MapOperator extends Operator {
+  readonly input: Input = new Input();
   private rowFunction: ((row: i32) => void) | null = null;
   private rowsFunction: ((rows: i32) => void) | null = null;
+
+  constructor(name: string, doc: string = "") {
+    super(OperatorKind.Map, name, doc);
+    this.inputs.push(this.input);
+  }
 
   /** Is called for each row of the input. */
   onRow(row: (row: i32) => void): void {
@@ -86,20 +124,21 @@ export class MapOperator extends Operator {
       const each = this.rowFunction!;
       for (let row = 0; row < rows; row++) each(row);
     }
-    for (let i = 0; i < this.outputs.length; i++) this.outputs[i].flush();
-    if (failures() > 0) this.outputs[0].send();
-  }
-
-  aggregate(_step: i32, _a: usize, _b: usize): void {
-    throw new Error(`operator ${this.name} is no aggregate`);
+    this.end();
   }
 }
 
 /** An operator that makes one row of many: the host groups them by key and window. */
 export class AggregateOperator extends Operator {
+  readonly input: Input = new Input();
   private adder: (accumulator: i32, row: i32) => void = (_a: i32, _r: i32) => {};
   private merger: (into: i32, later: i32) => void = (_i: i32, _l: i32) => {};
   private resulter: (accumulator: i32) => void = (_a: i32) => {};
+
+  constructor(name: string, doc: string = "") {
+    super(OperatorKind.Aggregate, name, doc);
+    this.inputs.push(this.input);
+  }
 
   /** Declare the accumulator on it. */
   get accumulator(): Accumulators {
@@ -124,10 +163,6 @@ export class AggregateOperator extends Operator {
   /** Is called for each accumulator that is at its end, to emit its row. */
   onResult(result: (accumulator: i32) => void): void {
     this.resulter = result;
-  }
-
-  process(_batch: usize): void {
-    throw new Error(`operator ${this.name} is an aggregate`);
   }
 
   aggregate(step: i32, a: usize, b: usize): void {

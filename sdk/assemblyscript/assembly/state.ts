@@ -1,42 +1,65 @@
 // Copyright The wasmill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { BinaryColumn, BoolColumn, Column, Columns, Input, NumberColumn } from "./input";
-import { OutBinary, OutBool, OutColumn, OutColumns, OutNumber, OutString, OutStruct } from "./columns";
-import { Output } from "./output";
-import { Field, SCHEMA_ACCUMULATOR, regrow } from "./wire";
+import { endKept, reserveKept } from "./arena";
+import { BinaryColumn, BoolColumn, Column, Columns, NumberColumn } from "./input";
+import { OutBinary, OutBool, OutColumn, OutColumns, OutNumber, OutStruct } from "./columns";
+import { regrow } from "./wire";
+
+/** What is known of a value. */
+const HAS: u8 = 1;
+const CHANGED: u8 = 2;
+
+/** Reads the values of all keys when they are first asked for. */
+export abstract class Loader {
+  /** Returns where the value of a key lies; throws where there is no such key. */
+  abstract settle(key: i32): i32;
+}
 
 /**
- * A part of the accumulators: a value for each, that functions read and set by the accumulator's
- * number. A value that was never set is null, and reads as zero.
+ * A part of the accumulators, or of a ValueState: a value for each, that functions read and set by
+ * the number of the accumulator or the key (any number does where a ValueState is not kept by key).
+ * A value that was never set is null, and reads as zero.
  */
 export abstract class State {
-  /** A byte for each accumulator, 1 where it has a value. */
-  protected has: usize = 0;
-  /** 8 bytes for each. */
-  protected values: usize = 0;
+  /** A byte for each value: HAS, CHANGED. There is room for whole words. */
+  has: usize = 0;
+  /** 8 bytes for each value. */
+  values: usize = 0;
+  /** How many values there are in the call at hand; 0 before they were read. */
+  count: i32 = 0;
   protected room: i32 = 0;
+  /** Of a ValueState. */
+  loader: Loader | null = null;
 
-  constructor(protected from: Column, protected to: OutColumn) {}
+  constructor(readonly from: Column, readonly to: OutColumn) {}
+
+  // @ts-ignore: decorator
+  @inline
+  protected at(i: i32): usize {
+    return <u32>i < <u32>this.count ? i : this.settle(i);
+  }
+
+  protected settle(i: i32): i32 {
+    const loader = this.loader;
+    if (loader) return loader.settle(i);
+    throw new RangeError(`there is no accumulator ${i}, of ${this.count}`);
+  }
 
   @inline
   isNull(i: i32): bool {
-    return load<u8>(this.has + i) == 0;
+    const at = this.at(i); // first, because it may read the values
+    return !(load<u8>(this.has + at) & HAS);
   }
 
   @inline
   touch(i: i32): void {
-    store<u8>(this.has + i, 1);
+    store<u8>(this.has + i, HAS | CHANGED);
   }
 
-  /** Takes over so many accumulators of the batch at hand, the first as number first. */
+  /** Takes over so many values of the batch at hand, the first as number first. */
   take(rows: i32, first: i32): void {
-    const count = first + rows;
-    if (count > this.room) {
-      this.has = regrow(this.has, first, 2 * count);
-      this.values = regrow(this.values, 8 * first, 16 * count);
-      this.room = 2 * count;
-    }
+    this.grow(rows, first);
     for (let row = 0; row < rows; row++) {
       const i = first + row;
       const has = !this.from.isNull(row);
@@ -46,14 +69,37 @@ export abstract class State {
     }
   }
 
+  protected grow(rows: i32, first: i32): void {
+    const count = first + rows;
+    if (count > this.room) {
+      const room = (2 * count + 7) & ~7;
+      this.has = regrow(this.has, first, room);
+      this.values = regrow(this.values, 8 * first, 8 * room);
+      this.room = room;
+    }
+    this.count = count;
+  }
+
   protected abstract read(row: i32, i: i32): void;
-  /** Appends an accumulator to the column that is emitted. */
+  /** Appends a value to the column that is handed over. */
   abstract give(i: i32): void;
 
-  /** Makes a value null. */
+  /** Appends the first so many values. */
+  giveAll(count: i32): void {
+    for (let i = 0; i < count; i++) this.give(i);
+  }
+
+  /** There is no value, and none was set. */
   clear(i: i32): void {
     store<u8>(this.has + i, 0);
     store<u64>(this.values + (<usize>i << 3), 0);
+  }
+
+  /** Makes a value null. */
+  setNull(i: i32): void {
+    const at = this.at(i);
+    this.clear(<i32>at);
+    store<u8>(this.has + at, CHANGED);
   }
 
   /** Gives an accumulator the value of another. */
@@ -66,37 +112,66 @@ export abstract class State {
 export class NumberState<T> extends State {
   @inline
   get(i: i32): T {
-    return load<T>(this.values + (<usize>i << 3));
+    const at = this.at(i);
+    return load<T>(this.values + (at << 3));
   }
 
   @inline
   set(i: i32, value: T): void {
-    store<T>(this.values + (<usize>i << 3), value);
-    this.touch(i);
+    const at = this.at(i);
+    store<T>(this.values + (at << 3), value);
+    store<u8>(this.has + at, HAS | CHANGED);
+  }
+
+  /**
+   * Of a ValueState: where the values of all keys of the call lie, 8 bytes each, zero where there is
+   * none, to be changed in place. All of them are written back, as values that are not null.
+   */
+  edit(): usize {
+    const loader = this.loader!;
+    loader.settle(-1);
+    memory.fill(this.has, HAS | CHANGED, this.count);
+    return this.values;
+  }
+
+  take(rows: i32, first: i32): void {
+    if (sizeof<T>() != 8 || this.from.validity != 0) return super.take(rows, first);
+    this.grow(rows, first);
+    memory.fill(this.has + first, HAS, rows);
+    memory.copy(this.values + (<usize>first << 3), this.from.values, <usize>rows << 3);
   }
 
   protected read(row: i32, i: i32): void {
-    this.set(i, changetype<NumberColumn<T>>(this.from).get(row));
+    store<T>(this.values + (<usize>i << 3), changetype<NumberColumn<T>>(this.from).get(row));
   }
 
   give(i: i32): void {
     if (this.isNull(i)) this.to.setNull();
     else changetype<OutNumber<T>>(this.to).set(this.get(i));
   }
+
+  giveAll(count: i32): void {
+    let all = HAS;
+    for (let i = 0; i < count; i++) all &= load<u8>(this.has + i);
+    if (sizeof<T>() != 8 || !all || this.to.count > 0) return super.giveAll(count);
+    memory.copy(changetype<OutNumber<T>>(this.to).fill(count), this.values, <usize>count << 3);
+  }
 }
 
 export class BoolState extends State {
   get(i: i32): bool {
-    return load<u8>(this.values + (<usize>i << 3)) != 0;
+    const at = this.at(i);
+    return load<u8>(this.values + (at << 3)) != 0;
   }
 
   set(i: i32, value: bool): void {
-    store<u8>(this.values + (<usize>i << 3), <u8>value);
-    this.touch(i);
+    const at = this.at(i);
+    store<u8>(this.values + (at << 3), <u8>value);
+    store<u8>(this.has + at, HAS | CHANGED);
   }
 
   protected read(row: i32, i: i32): void {
-    this.set(i, changetype<BoolColumn>(this.from).get(row));
+    store<u8>(this.values + (<usize>i << 3), <u8>changetype<BoolColumn>(this.from).get(row));
   }
 
   give(i: i32): void {
@@ -105,39 +180,45 @@ export class BoolState extends State {
   }
 }
 
-/** What was set as a string must live until the call has returned. */
-const kept: ArrayBuffer[] = [];
-
-/** A string: an address and a size, of the batch at hand or of what was set. */
-export class StringState extends State {
-  private start(i: i32): usize {
-    return load<u32>(this.values + (<usize>i << 3));
+/** A string or bytes: an address and a size, of the batch at hand or of what was set. */
+export class BinaryState extends State {
+  /** Where the bytes begin. They are there until the call ends. */
+  start(i: i32): usize {
+    const at = this.at(i);
+    return load<u32>(this.values + (at << 3));
   }
 
-  /** How many bytes it has. */
+  /** How many bytes there are. */
   size(i: i32): i32 {
-    return load<i32>(this.values + (<usize>i << 3), 4);
-  }
-
-  get(i: i32): string {
-    return String.UTF8.decodeUnsafe(this.start(i), this.size(i));
+    const at = this.at(i);
+    return load<i32>(this.values + (at << 3), 4);
   }
 
   private point(i: i32, at: usize, size: i32): void {
     store<u32>(this.values + (<usize>i << 3), <u32>at);
     store<i32>(this.values + (<usize>i << 3), size, 4);
+  }
+
+  /** Sets bytes that lie in memory; they are copied. */
+  put(i: i32, from: usize, size: i32): void {
+    const value = <i32>this.at(i), at = reserveKept(size);
+    memory.copy(at, from, size);
+    this.keep(value, at, size);
+  }
+
+  protected keep(i: i32, at: usize, size: i32): void {
+    endKept(size);
+    this.point(i, at, size);
     this.touch(i);
   }
 
-  set(i: i32, value: string): void {
-    const bytes = String.UTF8.encode(value, false, String.UTF8.ErrorMode.REPLACE);
-    kept.push(bytes);
-    this.point(i, changetype<usize>(bytes), bytes.byteLength);
-  }
-
-  /** Sets the string of a row, without making an object. */
+  /** Sets the bytes of a row, or null where it is, without making an object. */
   copy(i: i32, from: BinaryColumn, row: i32): void {
-    this.point(i, from.start(row), from.size(row));
+    if (from.isNull(row)) return this.setNull(i);
+    if (this.loader) return this.put(i, from.start(row), from.size(row)); // from may be of a state, and soon another row
+    const at = <i32>this.at(i);
+    this.point(at, from.start(row), from.size(row));
+    this.touch(at);
   }
 
   /** Sets a column of an output, to null where this is. */
@@ -147,17 +228,43 @@ export class StringState extends State {
   }
 
   protected read(row: i32, i: i32): void {
-    this.copy(i, changetype<BinaryColumn>(this.from), row);
+    const from = changetype<BinaryColumn>(this.from);
+    this.point(i, from.start(row), from.size(row));
   }
 
   give(i: i32): void {
-    this.copyTo(i, changetype<OutString>(this.to));
+    this.copyTo(i, changetype<OutBinary>(this.to));
   }
 }
 
-/** Declares the fields of an accumulator that is a struct. They are numbers, bools and strings. */
+export class StringState extends BinaryState {
+  get(i: i32): string {
+    return String.UTF8.decodeUnsafe(this.start(i), this.size(i));
+  }
+
+  set(i: i32, value: string): void {
+    const key = <i32>this.at(i), at = reserveKept(3 * value.length);
+    const size = String.UTF8.encodeUnsafe(changetype<usize>(value), value.length, at, false, String.UTF8.ErrorMode.REPLACE);
+    this.keep(key, at, <i32>size);
+  }
+}
+
+export class BytesState extends BinaryState {
+  /** A copy of the bytes. */
+  get(i: i32): Uint8Array {
+    const copy = new Uint8Array(this.size(i));
+    memory.copy(copy.dataStart, this.start(i), copy.length);
+    return copy;
+  }
+
+  set(i: i32, value: Uint8Array): void {
+    this.put(i, value.dataStart, value.length);
+  }
+}
+
+/** Declares the fields of an accumulator that is a struct. They are numbers, bools, strings and bytes. */
 export class StructState extends State {
-  private fields: State[] = [];
+  readonly fields: State[] = [];
 
   private add<S extends State>(field: S): S {
     this.fields.push(field);
@@ -172,32 +279,36 @@ export class StructState extends State {
     return changetype<OutColumns>(this.to);
   }
 
-  bool(name: string): BoolState {
-    return this.add(new BoolState(this.columns.bool(name), this.outs.bool(name)));
+  bool(name: string, doc: string = ""): BoolState {
+    return this.add(new BoolState(this.columns.bool(name, doc), this.outs.bool(name, doc)));
   }
 
-  int32(name: string): NumberState<i32> {
-    return this.add(new NumberState<i32>(this.columns.int32(name), this.outs.int32(name)));
+  int32(name: string, doc: string = ""): NumberState<i32> {
+    return this.add(new NumberState<i32>(this.columns.int32(name, doc), this.outs.int32(name, doc)));
   }
 
-  int64(name: string): NumberState<i64> {
-    return this.add(new NumberState<i64>(this.columns.int64(name), this.outs.int64(name)));
+  int64(name: string, doc: string = ""): NumberState<i64> {
+    return this.add(new NumberState<i64>(this.columns.int64(name, doc), this.outs.int64(name, doc)));
   }
 
-  float64(name: string): NumberState<f64> {
-    return this.add(new NumberState<f64>(this.columns.float64(name), this.outs.float64(name)));
+  float64(name: string, doc: string = ""): NumberState<f64> {
+    return this.add(new NumberState<f64>(this.columns.float64(name, doc), this.outs.float64(name, doc)));
   }
 
-  decimal(name: string, scale: u8): NumberState<i64> {
-    return this.add(new NumberState<i64>(this.columns.decimal(name, scale), this.outs.decimal(name, scale)));
+  decimal(name: string, scale: u8, doc: string = ""): NumberState<i64> {
+    return this.add(new NumberState<i64>(this.columns.decimal(name, scale, doc), this.outs.decimal(name, scale, doc)));
   }
 
-  timestamp(name: string): NumberState<i64> {
-    return this.add(new NumberState<i64>(this.columns.timestamp(name), this.outs.timestamp(name)));
+  timestamp(name: string, doc: string = ""): NumberState<i64> {
+    return this.add(new NumberState<i64>(this.columns.timestamp(name, doc), this.outs.timestamp(name, doc)));
   }
 
-  string(name: string): StringState {
-    return this.add(new StringState(this.columns.string(name), this.outs.string(name)));
+  string(name: string, doc: string = ""): StringState {
+    return this.add(new StringState(this.columns.string(name, doc), this.outs.string(name, doc)));
+  }
+
+  bytes(name: string, doc: string = ""): BytesState {
+    return this.add(new BytesState(this.columns.bytes(name, doc), this.outs.bytes(name, doc)));
   }
 
   take(rows: i32, first: i32): void {
@@ -220,64 +331,5 @@ export class StructState extends State {
   move(into: i32, from: i32): void {
     super.move(into, from);
     for (let f = 0; f < this.fields.length; f++) this.fields[f].move(into, from);
-  }
-}
-
-/** An aggregate's accumulators; declare their type by one method. */
-export class Accumulators {
-  private reader: Input = new Input();
-  private writer: Output = new Output();
-  root: State | null = null;
-  isStruct: bool = false;
-
-  private of<S extends State>(state: S): S {
-    this.root = state;
-    return state;
-  }
-
-  int64(): NumberState<i64> {
-    return this.of(new NumberState<i64>(this.reader.int64("accumulator"), this.writer.int64("accumulator")));
-  }
-
-  float64(): NumberState<f64> {
-    return this.of(new NumberState<f64>(this.reader.float64("accumulator"), this.writer.float64("accumulator")));
-  }
-
-  decimal(scale: u8): NumberState<i64> {
-    return this.of(new NumberState<i64>(this.reader.decimal("accumulator", scale), this.writer.decimal("accumulator", scale)));
-  }
-
-  timestamp(): NumberState<i64> {
-    return this.of(new NumberState<i64>(this.reader.timestamp("accumulator"), this.writer.timestamp("accumulator")));
-  }
-
-  string(): StringState {
-    return this.of(new StringState(this.reader.string("accumulator"), this.writer.string("accumulator")));
-  }
-
-  struct(): StructState {
-    this.isStruct = true;
-    return this.of(new StructState(this.reader.struct("accumulator"), this.writer.struct("accumulator")));
-  }
-
-  /** The accumulator's type, as a description has it. */
-  get field(): Field {
-    return this.reader.children[0];
-  }
-
-  /** Takes over a batch of accumulators, the first as number first, and returns how many it has. */
-  take(batch: usize, first: i32): i32 {
-    if (first == 0) kept.length = 0;
-    this.reader.bind(batch);
-    if (this.reader.rows > 0) this.root!.take(this.reader.rows, first);
-    return this.reader.rows;
-  }
-
-  /** Emits the first so many accumulators. */
-  send(count: i32): void {
-    const root = this.root!;
-    for (let i = 0; i < count; i++) root.give(i);
-    this.writer.schema = SCHEMA_ACCUMULATOR;
-    this.writer.sendRows(count);
   }
 }

@@ -17,6 +17,16 @@ export const enum Type {
 }
 
 export const SCHEMA_ACCUMULATOR: u32 = 0x10000;
+export const SCHEMA_EVENT_TIMER: u32 = 0x10002;
+export const SCHEMA_PROCESSING_TIMER: u32 = 0x10003;
+/** Of a state's rows, and of a request for some, plus the state's number. */
+export const SCHEMA_STATE: u32 = 0x20000;
+export const SCHEMA_REQUEST: u32 = 0x30000;
+
+/** The most rows of a batch. */
+export const MAX_ROWS = 1 << 16;
+/** The kind of a row that is removed, or is not there. */
+export const KIND_DELETE: u8 = 3;
 
 /** What a description says of a column. */
 export class Field {
@@ -25,6 +35,7 @@ export class Field {
   name: string = "";
   doc: string = "";
   isRequired: bool = false;
+  isKey: bool = false;
   def: string = "";
   children: Field[] = [];
 

@@ -56,8 +56,8 @@ function offsets(runs) {
   return ends;
 }
 
-/** Writes rows as a batch: { schema, fields, rows, times, groups }. */
-export function encodeBatch({ schema, fields, rows, times = null, groups = null }) {
+/** Writes rows as a batch: { schema, fields, rows, times, kinds, groups }. */
+export function encodeBatch({ schema, fields, rows, times = null, kinds = null, groups = null }) {
   const names = new Set(fields.map((f) => f.name));
   for (const row of rows) {
     const unknown = Object.keys(row).find((key) => !names.has(key));
@@ -76,6 +76,7 @@ export function encodeBatch({ schema, fields, rows, times = null, groups = null 
   const columns = nodes.map((n) => [n.rows, n.nulls, append(n.validity), append(n.offsets), append(n.values), n.values?.length ?? 0]);
   const perRow = [
     times && [4, [rows.length, 0, 0, 0, append(BigInt64Array.from(times, BigInt)), 8 * rows.length]],
+    kinds && [5, [rows.length, 0, 0, 0, append(Uint8Array.from(kinds)), rows.length]],
     groups && [7, [rows.length, 0, 0, 0, append(Uint32Array.from(groups)), 4 * rows.length]],
   ].filter(Boolean);
   const out = new Uint8Array(body);
@@ -134,7 +135,13 @@ function readColumn(view, field, nodes) {
   }
 }
 
-/** Reads a batch: { schema, rows, origin, times, failures }; fields is a function of the schema. */
+/** The schema number of a batch. */
+export function schemaOf(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return new Table(view, view.getUint32(0, true)).uint32(0);
+}
+
+/** Reads a batch: { schema, rows, origin, times, kinds, groups, failures }; fields is a function of the schema. */
 export function decodeBatch(bytes, fields) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const table = new Table(view, view.getUint32(0, true));
@@ -156,6 +163,8 @@ export function decodeBatch(bytes, fields) {
     schema,
     rows: Array.from({ length: count }, (_, row) => Object.fromEntries(columns.map(([name, values]) => [name, values[row]]))),
     times: perRow(4, (at, row) => view.getBigInt64(at + 8 * row, true)),
+    kinds: perRow(5, (at, row) => view.getUint8(at + row)),
+    groups: perRow(7, (at, row) => view.getUint32(at + 4 * row, true)),
     origin: perRow(6, (at, row) => view.getUint32(at + 4 * row, true)),
     failures,
   };

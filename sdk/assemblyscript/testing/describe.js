@@ -5,6 +5,12 @@
 
 export const Type = { Bool: 1, Int32: 2, Int64: 3, Float64: 4, Decimal: 5, String: 6, Bytes: 7, Timestamp: 8, List: 9, Struct: 10 };
 
+const KINDS = [undefined, "map", "process", "aggregate"];
+const STATE_KINDS = [undefined, "value", "list", "map", "reducing"];
+const SCOPES = ["key", "operator", "broadcast"];
+const MERGES = [undefined, "add", "min", "max", "append"];
+const RENEWS = ["create", "write", "read"];
+
 /** A FlatBuffers table at a position of a DataView. */
 export class Table {
   constructor(view, at) {
@@ -29,6 +35,11 @@ export class Table {
   uint32(id) {
     const at = this.field(id);
     return at === 0 ? 0 : this.view.getUint32(at, true);
+  }
+
+  int64(id) {
+    const at = this.field(id);
+    return at === 0 ? 0n : this.view.getBigInt64(at, true);
   }
 
   follow(at) {
@@ -70,16 +81,27 @@ function field(t) {
 }
 
 function port(t) {
-  return { name: t.text(0), fields: t.tables(1).map(field), forward: t.uint8(2) !== 0, time: t.uint8(3) !== 0 };
+  return {
+    name: t.text(0), fields: t.tables(1).map(field), forward: t.uint8(2) !== 0, time: t.uint8(3) !== 0, broadcast: t.uint8(4) !== 0,
+  };
+}
+
+function state(t) {
+  return {
+    name: t.text(0), kind: STATE_KINDS[t.uint8(1, 1)], doc: t.text(2), fields: t.tables(3).map(field), key: t.tables(4).map(field),
+    merge: t.entries(5, 1).map((at) => MERGES[t.view.getUint8(at)]), scope: SCOPES[t.uint8(6)],
+    ttl: t.int64(7), renew: RENEWS[t.uint8(8)], eventTime: t.uint8(9) !== 0,
+  };
 }
 
 function operator(t) {
   const accumulator = t.table(6);
   return {
-    name: t.text(0), kind: t.uint8(1, 1) === 3 ? "aggregate" : "map", doc: t.text(2),
+    name: t.text(0), kind: KINDS[t.uint8(1, 1)], doc: t.text(2),
     inputs: t.tables(3).map(port), outputs: t.tables(4).map(port), config: t.tables(5).map(field),
     accumulator: accumulator === null ? null : field(accumulator),
     counters: t.entries(7, 4).map((at) => textAt(t.view, t.follow(at))),
+    key: t.tables(8).map(field), states: t.tables(9).map(state),
   };
 }
 

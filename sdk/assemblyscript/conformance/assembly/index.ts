@@ -8,3 +8,4 @@ export * from "wasmill/exports";
 import "./everything";
 import "./maps";
 import "./aggregates";
+import "./processes";
