@@ -135,4 +135,7 @@ static const wm_operator count = {
     .aggregate = count_aggregate,
 };
 
-WM_MODULE(&empty, &four, &four_rows, &filter, &count)
+// Operators with state: process.c.
+extern const wm_operator count_process, count_process_rows;
+
+WM_MODULE(&empty, &four, &four_rows, &filter, &count, &count_process, &count_process_rows)
