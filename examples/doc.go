@@ -28,5 +28,6 @@ func Modules() []Module {
 		{"top/traffic.wasm", build.Go, "top/traffic"},
 		{"enrich/places.wasm", build.Go, "enrich/places"},
 		{"turnarounds/landings.wasm", build.Go, "turnarounds/landings"},
+		{"fraud/fraud.wasm", build.Go, "fraud/go"},
 	}
 }

@@ -37,6 +37,8 @@ func TestGuestsPassTheirOwnTests(t *testing.T) {
 		{"mixed/parse", build.Rust, cargo},
 		{"mixed/score", build.AssemblyScript, node},
 		{"percentiles/delays", build.Rust, cargo},
+		{"fraud/rust", build.Rust, cargo},
+		{"fraud/c", build.C, cc},
 	} {
 		t.Run(filepath.ToSlash(guest.dir), func(t *testing.T) {
 			guesttest.Build(t, guest.lang, guest.dir) // or skip

@@ -122,32 +122,3 @@ func failures(t *testing.T, letters []string) []string {
 	}
 	return all
 }
-
-// TestMovementsIsDescribedAlike holds the documentation of the operator together: what wasmill
-// inspect shows of it is the same, word for word, whatever it was built from.
-func TestMovementsIsDescribedAlike(t *testing.T) {
-	t.Parallel()
-	described := map[build.Language]string{}
-	for _, lang := range build.Languages() {
-		module := guesttest.Build(t, lang, filepath.Join("flights", string(lang)))
-		var inspected struct {
-			Operators []map[string]any
-		}
-		if err := json.Unmarshal(run(t, "wasmill", "inspect", "--json", module), &inspected); err != nil {
-			t.Fatal(err)
-		}
-		for _, operator := range inspected.Operators {
-			delete(operator, "empty_call_fuel")
-		}
-		text, err := json.MarshalIndent(inspected.Operators, "", "  ")
-		if err != nil {
-			t.Fatal(err)
-		}
-		described[lang] = string(text)
-	}
-	for lang, text := range described {
-		if text != described[build.Go] {
-			t.Errorf("in %s it is described as\n%s\nand in Go as\n%s", lang, text, described[build.Go])
-		}
-	}
-}

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/wasmill/wasmill/sdk/build/guesttest"
 )
 
 // everyWay runs a pipeline as it is, and by other options, which must not matter: results are the
@@ -48,6 +51,24 @@ func TestEnrich(t *testing.T) {
 func TestTurnarounds(t *testing.T) {
 	t.Parallel()
 	everyWay(t, filepath.Join(tree(t, "flights", "turnarounds"), "turnarounds", "pipeline.yaml"), oracle(t, "turnarounds/oracle.py"))
+}
+
+func TestFraudIsTheSameInEachLanguage(t *testing.T) {
+	t.Parallel()
+	want := oracle(t, "fraud/oracle.py")
+	for _, lang := range inEachLanguage()["fraud"] {
+		t.Run(string(lang), func(t *testing.T) {
+			root := tree(t, "fraud")
+			module := filepath.Join(root, "fraud", "fraud.wasm")
+			if err := os.Remove(module); err != nil {
+				t.Fatal(err)
+			}
+			link(t, guesttest.Build(t, lang, filepath.Join("fraud", string(lang))), module)
+			file := filepath.Join(root, "fraud", "pipeline.yaml")
+			everyWay(t, file, want)
+			run(t, "wasmill", "test", strings.TrimSuffix(file, ".yaml")+".test.yaml")
+		})
+	}
 }
 
 // TestSuites runs the tests of pipelines and operators that lie beside them.
