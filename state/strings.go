@@ -3,6 +3,11 @@
 
 package state
 
+import (
+	"bytes"
+	"slices"
+)
+
 // Strings is a list of byte strings, each there or absent, in one piece of memory, so that a batch
 // of keys or values costs no allocation once the list has grown. The zero value is empty.
 type Strings struct {
@@ -52,3 +57,17 @@ func (s *Strings) At(i int) []byte {
 	}
 	return s.bytes[start:end:end]
 }
+
+// Equal says whether two lists have the same strings.
+func (s *Strings) Equal(to *Strings) bool {
+	return len(s.ends) == len(to.ends) && bytes.Equal(s.bytes, to.bytes) && slices.Equal(s.ends, to.ends)
+}
+
+// Copy makes the list one of the same strings as another.
+func (s *Strings) Copy(of *Strings) {
+	s.bytes = append(s.bytes[:0], of.bytes...)
+	s.ends = append(s.ends[:0], of.ends...)
+}
+
+// Bytes returns how much memory the list holds.
+func (s *Strings) Bytes() int64 { return int64(cap(s.bytes) + 8*cap(s.ends)) }

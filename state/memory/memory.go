@@ -22,7 +22,7 @@ var (
 type Store struct {
 	view
 	groups state.Groups
-	batch  flat.Batch
+	finds  flat.Batches
 }
 
 // New returns an empty store for a range of key groups.
@@ -36,8 +36,7 @@ func (s *Store) Groups() state.Groups { return s.groups }
 // Get reads keys.
 func (s *Store) Get(keys, values *state.Strings) error {
 	values.Reset()
-	s.find(keys)
-	for _, n := range s.batch.Found {
+	for _, n := range s.find(keys).Found {
 		if n != flat.None {
 			values.Append(s.entries.Value(n))
 		} else {
@@ -48,19 +47,19 @@ func (s *Store) Get(keys, values *state.Strings) error {
 }
 
 // find finds the entries of keys.
-func (s *Store) find(keys *state.Strings) {
+func (s *Store) find(keys *state.Strings) *flat.Batch {
 	for i := range keys.Len() {
 		s.groups.Check(keys.At(i))
 	}
-	s.batch.Find(s.entries, keys)
+	return s.finds.Find(s.entries, keys)
 }
 
 // Update merges into keys.
 func (s *Store) Update(keys *state.Strings, merge state.Merge) error {
-	s.find(keys)
+	batch := s.find(keys)
 	removed := false // then a number may be of another entry by now
 	for i := range keys.Len() {
-		key, hash, n := keys.At(i), s.batch.Hashes[i], s.batch.Found[i]
+		key, hash, n := keys.At(i), batch.Hashes[i], batch.Found[i]
 		if n == flat.None || removed {
 			n = s.entries.Find(key, hash)
 		}
@@ -128,7 +127,7 @@ func (s *Store) Snapshot() (state.Snapshot, error) {
 
 // Stats returns the store's figures.
 func (s *Store) Stats() state.Stats {
-	return state.Stats{MemoryBytes: s.entries.Bytes() + s.order.Bytes() + s.batch.Bytes(), Entries: s.entries.Len()}
+	return state.Stats{MemoryBytes: s.entries.Bytes() + s.order.Bytes() + s.finds.Bytes(), Entries: s.entries.Len()}
 }
 
 // view is entries with an order over some states of them.

@@ -26,7 +26,7 @@ func (s *Store) find(keys *state.Strings) error {
 	for i := range keys.Len() {
 		s.groups.Check(keys.At(i))
 	}
-	s.rows.Find(&s.cache, keys)
+	s.rows = s.finds.Find(&s.cache, keys)
 	s.misses = s.misses[:0]
 	for i, n := range s.rows.Found {
 		if n == flat.None {

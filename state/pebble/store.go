@@ -36,8 +36,9 @@ type Store struct {
 	spilled       int64 // bytes in scratch
 	failed        error // of a write, after which the store does not go on
 
-	rows   flat.Batch // a batch's keys
-	misses []int      // which of them are not in the cache
+	finds  flat.Batches
+	rows   *flat.Batch // the keys of the batch in hand
+	misses []int       // which of them are not in the cache
 	bound  []byte
 }
 
@@ -230,7 +231,7 @@ func (s *Store) Scan(from, to []byte, limit state.Limit, keys, values *state.Str
 
 // Stats returns the store's figures.
 func (s *Store) Stats() state.Stats {
-	lists := s.rows.Bytes() + int64(8*cap(s.misses)+cap(s.bound))
+	lists := s.finds.Bytes() + int64(8*cap(s.misses)+cap(s.bound))
 	return state.Stats{MemoryBytes: s.size() + lists, Entries: s.cache.Len()}
 }
 

@@ -3,26 +3,78 @@
 
 package flat
 
-import "bytes"
+import (
+	"bytes"
 
-// Keys is a list of keys.
-type Keys interface {
-	Len() int
-	At(i int) []byte
-}
+	"github.com/wasmill/wasmill/state"
+)
 
 // Batch finds many keys at once. A key that is not in the processor's caches takes three loads that
 // wait for each other: index, entry, record. A Batch does each for all keys before the next, so
 // that the processor waits for many at a time.
+//
+// Who reads a batch mostly writes it next. So a Batch remembers which keys it found, and finds them
+// again by comparing the lists.
 type Batch struct {
 	Hashes []uint32 // of the keys
 	Found  []uint32 // their entries, None where there is none
 	refs   []ref
 	loaded byte // makes the compiler keep the loads
+
+	keys    state.Strings // that Hashes and Found are of, where there are not too many
+	in      *Map          // where they were found
+	removed uint64        // of in, at that time: numbers are of the same entries while it is
 }
 
+// Batches are the batches found last, of several states: an operator with some reads them one after the other, and
+// then writes them.
+type Batches struct{ of [4]Batch }
+
+// Find returns a batch of keys, which are stored keys, valid until the next call.
+func (b *Batches) Find(m *Map, keys *state.Strings) *Batch {
+	at := 0
+	if keys.Len() > 0 {
+		at = int(stateOf(keys.At(0))) % len(b.of)
+	}
+	b.of[at].Find(m, keys)
+	return &b.of[at]
+}
+
+// Bytes returns how much memory the batches hold.
+func (b *Batches) Bytes() (bytes int64) {
+	for i := range b.of {
+		bytes += b.of[i].Bytes()
+	}
+	return bytes
+}
+
+// mostKept is how many bytes of keys a Batch remembers at most.
+const mostKept = 256 << 10
+
 // Find fills Hashes and Found for keys.
-func (b *Batch) Find(m *Map, keys Keys) {
+func (b *Batch) Find(m *Map, keys *state.Strings) {
+	if b.in == m && b.removed == m.removed && len(b.Found) == keys.Len() && b.keys.Equal(keys) {
+		b.findNew(m)
+		return
+	}
+	b.find(m, keys)
+	b.in = nil
+	if keys.Size() <= mostKept && keys.Len() <= mostKept/8 {
+		b.keys.Copy(keys)
+		b.in, b.removed = m, m.removed
+	}
+}
+
+// findNew finds the keys that had no entry when the batch was found last.
+func (b *Batch) findNew(m *Map) {
+	for i, n := range b.Found {
+		if n == None {
+			b.Found[i] = m.Find(b.keys.At(i), b.Hashes[i])
+		}
+	}
+}
+
+func (b *Batch) find(m *Map, keys *state.Strings) {
 	count := keys.Len()
 	b.Hashes, b.Found, b.refs = b.Hashes[:0], b.Found[:0], b.refs[:0]
 	for i := range count {
@@ -67,4 +119,6 @@ func (b *Batch) Find(m *Map, keys Keys) {
 }
 
 // Bytes returns how much memory the lists hold.
-func (b *Batch) Bytes() int64 { return int64(4 * (cap(b.Hashes) + cap(b.Found) + cap(b.refs))) }
+func (b *Batch) Bytes() int64 {
+	return int64(4*(cap(b.Hashes)+cap(b.Found)+cap(b.refs))) + b.keys.Bytes()
+}

@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/wasmill/wasmill/state"
 )
 
 func TestMapAndTreeAgreeWithASortedMap(t *testing.T) {
@@ -133,32 +135,71 @@ func TestTreeTakesKeysInAnyOrder(t *testing.T) {
 	}
 }
 
-// list is a list of keys.
-type list [][]byte
-
-func (l list) Len() int        { return len(l) }
-func (l list) At(i int) []byte { return l[i] }
+// list returns a list of keys.
+func list(keys ...[]byte) *state.Strings {
+	var l state.Strings
+	for _, key := range keys {
+		l.Append(key)
+	}
+	return &l
+}
 
 func TestBatchFindsWhatFindFinds(t *testing.T) {
 	var m Map
 	var b Batch
 	r := rand.New(rand.NewPCG(5, 0))
-	for range 200 {
-		var keys list
-		for range r.IntN(50) {
-			keys = append(keys, fmt.Appendf(nil, "%d", r.IntN(2000)))
-		}
-		b.Find(&m, keys)
+	check := func(keys [][]byte) {
+		t.Helper()
+		b.Find(&m, list(keys...))
 		for i, key := range keys {
 			if want := m.Find(key, Hash(key)); b.Found[i] != want || b.Hashes[i] != Hash(key) {
 				t.Fatalf("%q is entry %d with hash %d, should be %d with %d", key, b.Found[i], b.Hashes[i], want, Hash(key))
 			}
 		}
+	}
+	for range 400 {
+		var keys [][]byte
+		for range r.IntN(50) {
+			keys = append(keys, fmt.Appendf(nil, "%d", r.IntN(2000)))
+		}
+		check(keys)
+		check(keys) // the same, which is remembered
 		for _, key := range keys {
-			if hash := Hash(key); m.Find(key, hash) == None {
-				m.Insert(key, hash, nil)
+			n := m.Find(key, Hash(key))
+			switch {
+			case n == None:
+				m.Insert(key, Hash(key), nil)
+			case r.IntN(8) == 0: // its number goes to another key
+				m.Remove(n)
+				other := fmt.Appendf(nil, "%d", 2000+r.IntN(1000))
+				if m.Find(other, Hash(other)) == None {
+					m.Insert(other, Hash(other), nil)
+				}
+			}
+			if r.IntN(8) == 0 {
+				check(keys)
 			}
 		}
+		check(keys)
+	}
+}
+
+func TestBatchesRemembersAndTellsStatesApart(t *testing.T) {
+	var m Map
+	var b Batches
+	key := func(id state.ID) []byte { return state.AppendKey(nil, 1, id, []byte("k"), nil) }
+	for id := range state.ID(9) {
+		m.Insert(key(id), Hash(key(id)), nil)
+	}
+	for range 2 {
+		for id := range state.ID(9) {
+			if got, want := b.Find(&m, list(key(id))).Found[0], m.Find(key(id), Hash(key(id))); got != want {
+				t.Errorf("the key of state %d is entry %d, should be %d", id, got, want)
+			}
+		}
+	}
+	if found := b.Find(&m, list()).Found; len(found) != 0 {
+		t.Errorf("of no keys %d were found", len(found))
 	}
 }
 
@@ -170,7 +211,7 @@ func TestBatchTellsKeysOfOneHashApart(t *testing.T) {
 	n := m.Insert(c, Hash(a), nil) // as if it had the hash of the first
 	m.index[int(Hash(a))&(len(m.index)-1)], m.index[(int(Hash(a))&(len(m.index)-1)+1)%len(m.index)] =
 		m.index[(int(Hash(a))&(len(m.index)-1)+1)%len(m.index)], m.index[int(Hash(a))&(len(m.index)-1)]
-	b.Find(&m, list{a, a})
+	b.Find(&m, list(a, a))
 	if b.Found[0] == n || b.Found[0] == None || b.Found[0] != b.Found[1] {
 		t.Errorf("a key is found as %d, which is of another key of its hash: %d", b.Found[0], n)
 	}

@@ -42,6 +42,7 @@ type Map struct {
 	entries []entry
 	free    []uint32
 	live    int
+	removed uint64 // how many entries ever were
 	log     log
 }
 
@@ -185,6 +186,7 @@ func (m *Map) unlink(n uint32) {
 	m.index[gap] = 0
 	m.free = append(m.free, n)
 	m.live--
+	m.removed++
 }
 
 func (m *Map) rehash(size int) {
