@@ -6,7 +6,9 @@
 // cannot tell them apart.
 //
 // None of them can fail on a row, so that a row is in all aggregates of a window or in none.
-// Nulls are ignored; an aggregate that has seen no value is null, a count 0, a top an empty list.
+// Nulls are ignored, but by collect; an aggregate that has seen no value is null, a count 0, a top or a collect an
+// empty list. Collect is all rows of a window, in order of event time, up to MaxCollectRows and
+// MaxCollectBytes: a map behind the window is given them whole, and computes from them what no aggregate does.
 package aggregate
 
 import (
@@ -41,6 +43,7 @@ func Usage() map[string]string {
 		"last":           "last(column)",
 		"count_distinct": "count_distinct(column)",
 		"top":            "top(n, by) or top(n, by, column, ...)",
+		"collect":        "collect(column, ...)",
 	}
 }
 
@@ -51,8 +54,11 @@ func (c Call) Output(in *abi.Schema) (abi.Field, error) {
 	if !ok {
 		return abi.Field{}, fmt.Errorf("no aggregate is called %q", c.Function)
 	}
-	if c.Function == "top" {
+	switch c.Function {
+	case "top":
 		return c.topOutput(in)
+	case "collect":
+		return c.collectOutput(in)
 	}
 	if len(c.Columns) > 1 || len(c.Columns) == 0 && c.Function != "count" {
 		return abi.Field{}, fmt.Errorf("%s takes one column, not %d: %s", c.Function, len(c.Columns), usage)
@@ -85,7 +91,7 @@ func (c Call) Output(in *abi.Schema) (abi.Field, error) {
 // order they are merged. A sum of floats rounds, and the first of equal times depends on the order.
 func (c Call) Exact(in *abi.Schema) bool {
 	switch c.Function {
-	case "first", "last":
+	case "first", "last", "collect":
 		return false
 	case "sum", "avg":
 		return in.Fields[c.Columns[0]].Type != abi.Float64
@@ -96,7 +102,7 @@ func (c Call) Exact(in *abi.Schema) bool {
 // Retracts says whether the call can follow a changelog, with rows that are taken back.
 func (c Call) Retracts() bool {
 	switch c.Function {
-	case "first", "last", "top":
+	case "first", "last", "top", "collect":
 		return false
 	}
 	return true
@@ -119,8 +125,11 @@ func NewRetractor(c Call, in *abi.Schema) operator.Retractor {
 
 // New returns an aggregate for a call that Output accepted.
 func New(c Call, in *abi.Schema) operator.Aggregate {
-	if c.Function == "top" {
+	switch c.Function {
+	case "top":
 		return newTop(c, in)
+	case "collect":
+		return newCollect(c, in)
 	}
 	if c.Function == "count" {
 		col := -1

@@ -32,6 +32,8 @@ type accumulators struct {
 	unused  []uint32
 	live    int
 
+	keyOf func(slot uint32) string // nil, or names the key of a slot in an error
+
 	adding folding
 	reject func(row int, reason error) error // adding.reject: making it anew for each batch would allocate
 	parts  [2][]uint32
@@ -177,7 +179,7 @@ func (a *accumulators) add(ctx context.Context, b *batch.Batch, slots []uint32, 
 		m := &a.members[i]
 		if !m.module {
 			if err := m.Add(ctx, kept, slots, nil); err != nil {
-				return nil, err
+				return nil, a.full(err, nil, nil)
 			}
 			continue
 		}
@@ -297,7 +299,7 @@ func (a *accumulators) merge(ctx context.Context, into, from []uint32) error {
 		m := &a.members[i]
 		m.Copy(a.spare, from)
 		if err := m.Merge(ctx, into, a.spare); err != nil {
-			return err
+			return a.full(err, into, from)
 		}
 	}
 	if a.counted {
@@ -313,7 +315,7 @@ func (a *accumulators) merge(ctx context.Context, into, from []uint32) error {
 func (a *accumulators) absorb(ctx context.Context, into, from []uint32) error {
 	for i := range a.members {
 		if err := a.members[i].Merge(ctx, into, from); err != nil {
-			return err
+			return a.full(err, into, from)
 		}
 	}
 	if a.counted {

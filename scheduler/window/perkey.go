@@ -137,6 +137,7 @@ func NewPerKey(ctx operator.Context, spec Spec) (*PerKey, error) {
 	if w.groups, err = newAccumulators(ctx, &spec, spec.Purge); err != nil {
 		return nil, err
 	}
+	w.groups.keyOf = w.keyOf
 	w.index = index{key: w.key}
 	w.results = newResults(&spec, ctx.Pool.NewBuilder(schema), &keeper{accumulators: w.groups})
 	return w, nil

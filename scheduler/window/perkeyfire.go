@@ -145,6 +145,7 @@ func (w *PerKey) Tick(ctx context.Context, now time.Time, out operator.Output) e
 		for _, place := range w.places {
 			k := &w.keys[place]
 			k.early = false
+			w.write(place)
 			for i := range k.windows {
 				if of := &k.windows[i]; of.changed && w.fires(of) > w.mark {
 					w.due = append(w.due, firing{place, of.slot})
@@ -174,8 +175,15 @@ func (w *PerKey) window(f firing) *ofWindow {
 
 // give adds the results of windows as of now.
 func (w *PerKey) give(ctx context.Context, all []firing, out operator.Output) error {
-	for some := range slices.Chunk(all, resultChunk) {
-		r := &w.results
+	r := &w.results
+	for len(all) > 0 {
+		r.slots = r.slots[:0]
+		for _, f := range all[:min(resultChunk, len(all))] {
+			r.slots = append(r.slots, f.slot)
+		}
+		n := w.groups.few(r.slots)
+		some := all[:n]
+		all = all[n:]
 		to := r.rows
 		if r.updates != Append {
 			to = r.fresh

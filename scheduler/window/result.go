@@ -77,8 +77,8 @@ func (r *results) flush(ctx context.Context, out operator.Output) error {
 // add adds the results of groups of a window: the keys at places of an index, and their slots.
 // last says that none of them is updated any more.
 func (r *results) add(ctx context.Context, x *index, places, slots []uint32, of span, last bool, out operator.Output) error {
-	for from := 0; from < len(places); from += resultChunk {
-		to := min(from+resultChunk, len(places))
+	for from, to := 0, 0; from < len(places); from = to {
+		to = from + r.keeper.accumulators.few(slots[from:])
 		var err error
 		if r.updates == Append {
 			err = r.append(ctx, r.rows, x, places[from:to], slots[from:to], of)

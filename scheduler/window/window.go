@@ -143,6 +143,7 @@ func New(ctx operator.Context, spec Spec) (*Aligned, error) {
 	w.results = newResults(&spec, ctx.Pool.NewBuilder(schema), &w.keeper)
 	w.running = running{w: w}
 	w.newSlot = w.fill
+	w.groups.keyOf = w.keyOf
 	return w, nil
 }
 
