@@ -131,6 +131,29 @@ WM_SLOW_ void wm_state_settle_(wm_state *s) {
     if (s->puts.rows > 0) wm_send_(&s->puts);
 }
 
+// wm_nulls_clear_ makes zero, or empty, what lies under the nulls of a column, so that one that is required can be read: the row
+// may have been written when it was not.
+WM_SLOW_ void wm_nulls_clear_(const wm_column *c, const wm_out *type) {
+    int32_t *offsets = (int32_t *)(uintptr_t)c->offsets;
+    uint8_t *values = (uint8_t *)(uintptr_t)c->values;
+    bool text = type->type == WM_TYPE_STRING || type->type == WM_TYPE_BYTES;
+    int32_t from = 0, end = 0; // of a text, before it moves, and of all after that
+    for (uint32_t row = 0; row < c->rows; row++) {
+        bool null = wm_null_at(c, row);
+        if (text) {
+            int32_t size = null ? 0 : offsets[row + 1] - from;
+            if (end != from && size > 0) __builtin_memmove(values + end, values + from, (size_t)size);
+            from = offsets[row + 1];
+            end += size;
+            offsets[row + 1] = end;
+        } else if (null && type->width > 0) {
+            __builtin_memset(values + row * type->width, 0, type->width);
+        } else if (null && type->type == WM_TYPE_BOOL) {
+            values[row >> 3] &= (uint8_t)~(1u << (row & 7));
+        }
+    }
+}
+
 // wm_state_answer_ keeps a result of some bytes, which lies in out where it fits, until the call returns.
 WM_SLOW_ wm_batch wm_state_answer_(wm_state *s, void *out, uint32_t room, uint32_t size) {
     uint32_t kept = wm_align8_(size);
@@ -142,7 +165,13 @@ WM_SLOW_ wm_batch wm_state_answer_(wm_state *s, void *out, uint32_t room, uint32
         wm_global.temp->used -= room - kept;
     }
     if (kept > s->likely) s->likely = kept;
-    return wm_batch_at(out);
+    wm_batch b = wm_batch_at(out);
+    for (uint32_t i = 0; i < b.columns && i < s->puts.nodes; i++) {
+        if (b.nodes[i].nulls == 0) continue;
+        wm_column c = wm_batch_column(&b, i);
+        wm_nulls_clear_(&c, &s->puts.columns[i]);
+    }
+    return b;
 }
 
 WM_FN_ uint32_t wm_state_room_(const wm_state *s) { return s->likely > 1024 ? s->likely : 1024; }

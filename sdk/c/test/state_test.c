@@ -476,7 +476,54 @@ static void a_map_that_forgets_its_entries_has_written_them(void) {
     WM_CHECK(done);
 }
 
+// golden returns a message of abi/testdata, which the caller frees.
+static uint8_t *golden(const char *path) {
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        fprintf(stderr, "%s: run the test in sdk/c\n", path);
+        exit(1);
+    }
+    uint8_t *data = malloc(1 << 16);
+    if (fread(data, 1, 1 << 16, file) == 0) abort();
+    fclose(file);
+    return data;
+}
+
+static void messages_are_read_as_the_host_writes_them(void) {
+    uint8_t *data = golden("../../abi/testdata/batch-state-answer.bin");
+    wm_batch b = wm_batch_at(data);
+    balance_columns balances_read = balance_of(&b);
+    WM_CHECK(b.schema == WM_SCHEMA_STATE_ && b.rows == 3 && b.kind[1] == WM_KIND_DELETE_);
+    WM_CHECK(balance_at(&balances_read, 0).sum == INT64_MAX && balance_at(&balances_read, 0).count == 3);
+    free(data);
+    data = golden("../../abi/testdata/batch-timers-due.bin");
+    b = wm_batch_at(data);
+    ring_columns rings = ring_of(&b);
+    WM_CHECK(wm_clock_of(&b) == WM_EVENT_TIME && b.rows == 3 && b.group[2] == 2);
+    WM_CHECK(ring_at(&rings, 0).time == -((int64_t)1 << 62) && ring_at(&rings, 1).id == -7 && ring_at(&rings, 1).space.size == 2);
+    WM_CHECK_TEXT(ring_at(&rings, 2).space, "again");
+    free(data);
+}
+
+static void what_lies_under_nulls_is_cleared(void) {
+    uint8_t validity[] = {0x35};
+    char texts[] = "onetwothreefour!";
+    int32_t offsets[] = {0, 3, 6, 11, 11, 15, 16};
+    int64_t values[] = {1, 2, 3, 4, 5, 6};
+    const wm_out text_type = {.type = WM_TYPE_STRING}, number_type = {.type = WM_TYPE_INT64, .width = 8};
+    wm_column c = {validity, offsets, texts, 6, 2}, n = {validity, NULL, values, 6, 2};
+    const char *const want[] = {"one", "", "three", "", "four", "!"};
+    wm_nulls_clear_(&c, &text_type);
+    wm_nulls_clear_(&n, &number_type);
+    for (uint32_t row = 0; row < 6; row++) {
+        WM_CHECK_TEXT(wm_string_value_at(&c, row), want[row]);
+        WM_CHECK(values[row] == (row == 1 || row == 3 ? 0 : row + 1));
+    }
+}
+
 int main(void) {
+    WM_RUN(messages_are_read_as_the_host_writes_them);
+    WM_RUN(what_lies_under_nulls_is_cleared);
     WM_RUN(values_are_kept_by_key);
     WM_RUN(values_of_many_keys_are_kept_as_batches_grow);
     WM_RUN(memory_is_kept_from_call_to_call);
