@@ -14,6 +14,8 @@ const CHANGED: u8 = 2;
 export abstract class Loader {
   /** Returns where the value of a key lies; throws where there is no such key. */
   abstract settle(key: i32): i32;
+  /** Reads them now. */
+  abstract load(): i32;
 }
 
 /**
@@ -128,8 +130,7 @@ export class NumberState<T> extends State {
    * none, to be changed in place. All of them are written back, as values that are not null.
    */
   edit(): usize {
-    const loader = this.loader!;
-    loader.settle(-1);
+    this.loader!.load();
     memory.fill(this.has, HAS | CHANGED, this.count);
     return this.values;
   }

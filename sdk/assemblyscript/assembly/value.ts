@@ -17,6 +17,10 @@ class ValueLoader extends Loader {
   settle(key: i32): i32 {
     return this.state.settle(key);
   }
+
+  load(): i32 {
+    return this.state.load();
+  }
 }
 
 /**

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { GuestError, load } from "../testing/index.js";
+import { END_OF_INPUT, GuestError, load } from "../testing/index.js";
 import { decodeBatch } from "../testing/batch.js";
 import { Type, readDescription } from "../testing/describe.js";
 
@@ -172,13 +172,32 @@ test("memory does not grow from call to call", () => {
   assert.equal(split.memoryBytes, before);
 });
 
-test("the first operator of the README builds and runs", async () => {
+test("the operators of the README build and run", async () => {
   const sdk = new URL("../", import.meta.url);
-  const [, code] = readFileSync(new URL("README.md", sdk), "utf8").match(/```ts\n([^]*?)```/);
+  const blocks = [...readFileSync(new URL("README.md", sdk), "utf8").matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code);
+  const whole = blocks.filter((code) => code.includes("wasmill/exports"));
   mkdirSync(new URL("build/readme", sdk), { recursive: true });
-  writeFileSync(new URL("build/readme/index.ts", sdk), code);
-  const options = "--runtime minimal --exportStart _initialize -O3 --debug --outFile build/readme.wasm".split(" ");
-  execFileSync(process.execPath, ["node_modules/assemblyscript/bin/asc.js", "build/readme/index.ts", ...options], { cwd: sdk });
-  const operator = (await load(new URL("build/readme.wasm", sdk))).open("to_euros");
-  assert.deepEqual(operator.process([{ dollars: 100 }, {}]).outputs[""], [{ euros: 90.8 }, { euros: null }]);
+  const files = whole.map((code, i) => {
+    writeFileSync(new URL(`build/readme/block${i}.ts`, sdk), code);
+    return `build/readme/block${i}.ts`;
+  });
+  const options = "--runtime minimal --exportStart _initialize -O3 --debug".split(" ");
+  const operators = await Promise.all(files.map((file) => {
+    const out = file.replace(".ts", ".wasm");
+    execFileSync(process.execPath, ["node_modules/assemblyscript/bin/asc.js", file, "--outFile", out, ...options], { cwd: sdk });
+    return load(new URL(out, sdk));
+  }));
+  const [toEuros, watch, countHits] = operators;
+  assert.deepEqual(toEuros.open("to_euros").process([{ dollars: 100 }, {}]).outputs[""], [{ euros: 90.8 }, { euros: null }]);
+
+  const accounts = watch.open("watch");
+  accounts.process([{ account: "a", amount: 5 }, { account: "b", amount: 1 }, { account: "a", amount: 7 }], { times: [0, 1, 60_000_000] });
+  assert.deepEqual(accounts.advanceWatermark(3_600_000_001).outputs[""], [{ account: "b", payments: 1n, total: 1n }]);
+  assert.deepEqual(accounts.advanceWatermark(7_200_000_000).outputs[""], [{ account: "a", payments: 2n, total: 12n }]);
+  assert.deepEqual(accounts.advanceWatermark(END_OF_INPUT).outputs[""], []);
+
+  const pages = countHits.open("count_hits");
+  for (const want of [[1n, 1n, 2n], [3n, 2n, 4n]]) {
+    assert.deepEqual(pages.process(["/", "/a", "/"].map((page) => ({ page }))).outputs[""].map((row) => row.n), want);
+  }
 });

@@ -3,7 +3,7 @@
 
 // The operators of ../../../../cmd/bench, which every SDK builds: written for speed, by the column.
 
-import { AggregateOperator, MapOperator } from "wasmill";
+import { AggregateOperator, MapOperator, ProcessOperator } from "wasmill";
 
 export * from "wasmill/exports";
 
@@ -91,4 +91,40 @@ count.onMerge((into: i32, later: i32): void => {
 count.onResult((accumulator: i32): void => {
   counted.set(counts.get(accumulator));
   countOutput.emit(accumulator);
+});
+
+// count_process: how many rows of its key there were so far.
+
+const countProcess = new ProcessOperator("count_process", "How many rows of its key there were so far, by the column.");
+const keyed = countProcess.keyedInput();
+keyed.key.int64("k");
+const seen = countProcess.value("seen").int64("value");
+const seenOutput = countProcess.output().forwarded();
+const seenCount = seenOutput.int64("count");
+
+keyed.onRows((rows: i32): void => {
+  const keys = keyed.groups, values = seen.edit(), out = seenCount.fill(rows);
+  for (let row: usize = 0; row < <usize>rows; row++) {
+    const at = values + (<usize>load<u32>(keys + (row << 2)) << 3);
+    const n = load<i64>(at) + 1;
+    store<i64>(at, n);
+    store<i64>(out + (row << 3), n);
+  }
+  seenOutput.emitAll();
+});
+
+// count_process_rows: the same by the row.
+
+const countRows = new ProcessOperator("count_process_rows", "How many rows of its key there were so far, by the row.");
+const keyedRows = countRows.keyedInput();
+keyedRows.key.int64("k");
+const seenRows = countRows.value("seen").int64("value");
+const seenRowsOutput = countRows.output().forwarded();
+const seenRowsCount = seenRowsOutput.int64("count");
+
+keyedRows.onRow((row: i32, key: i32): void => {
+  const n = seenRows.get(key) + 1;
+  seenRows.set(key, n);
+  seenRowsCount.set(n);
+  seenRowsOutput.emit(row);
 });
