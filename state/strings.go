@@ -39,6 +39,39 @@ func (s *Strings) AppendKey(g Group, id ID, key, namespace []byte) {
 	s.ends = append(s.ends, len(s.bytes))
 }
 
+// Open returns what the next string is to be appended to, and Close ends it: for encoding without a
+// copy in between. Nothing else is done with the list in between; without a Close nothing is appended.
+func (s *Strings) Open() []byte { return s.bytes }
+
+// Close appends the string that was appended to what Open returned, and returns its size.
+func (s *Strings) Close(opened []byte) int {
+	size := len(opened) - len(s.bytes)
+	s.bytes = opened
+	s.ends = append(s.ends, len(opened))
+	return size
+}
+
+// AppendFirst appends the first n strings of another list.
+func (s *Strings) AppendFirst(of *Strings, n int) {
+	if n == 0 {
+		return
+	}
+	from := len(s.bytes)
+	for _, end := range of.ends[:n] {
+		if end < 0 {
+			end -= from
+		} else {
+			end += from
+		}
+		s.ends = append(s.ends, end)
+	}
+	last := of.ends[n-1]
+	if last < 0 {
+		last = ^last
+	}
+	s.bytes = append(s.bytes, of.bytes[:last]...)
+}
+
 // At returns a string, valid until the list is reset: nil where it is absent, and never nil where
 // it is there.
 func (s *Strings) At(i int) []byte {

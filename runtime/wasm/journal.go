@@ -7,10 +7,15 @@ import (
 	"fmt"
 
 	"github.com/wasmill/wasmill/state"
+	"github.com/wasmill/wasmill/state/kind"
 )
+
+var _ kind.Bulk = (*journal)(nil)
 
 // journal is a store that remembers what a call overwrote, so that the call can be taken back. What
 // was written is read at once. Between calls it remembers nothing.
+//
+// While a store's Update runs, olds is ahead of keys by what it has merged so far.
 type journal struct {
 	state.Store
 	limit  int // bytes that are kept of one call
@@ -20,17 +25,18 @@ type journal struct {
 	olds state.Strings // what was there before
 	over bool          // there was more than limit
 
-	one     state.Strings
-	value   []byte // that is being put; nil to delete
-	merge   state.Merge
-	pending *state.Strings // keys of the update that runs
-	puts    state.Merge    // set, made once
-	merges  state.Merge    // merged, made once
+	one    state.Strings
+	value  []byte // that is being put; nil to delete
+	values *state.Strings
+	merge  state.Merge
+	puts   state.Merge // set, made once
+	merges state.Merge // merged, made once
+	sets   state.Merge // the values, made once
 }
 
 func newJournal(store state.Store, limit int) *journal {
 	j := &journal{Store: store, limit: limit}
-	j.puts, j.merges = j.set, j.merged
+	j.puts, j.merges, j.sets = j.set, j.merged, j.setOne
 	return j
 }
 
@@ -44,13 +50,12 @@ func (e *journalError) Error() string {
 // begin begins a call, which keep or takeBack ends.
 func (j *journal) begin() { j.inCall = true }
 
-// note keeps what was there, and says whether there was room.
-func (j *journal) note(key, old []byte, found bool) bool {
-	if j.over || j.keys.Size()+j.olds.Size()+len(key)+len(old) > j.limit {
+// note keeps what was there of the next key, and says whether there was room.
+func (j *journal) note(old []byte, found bool) bool {
+	if j.over || j.keys.Size()+j.olds.Size()+len(old) > j.limit {
 		j.over = true
 		return false
 	}
-	j.keys.Append(key)
 	if found {
 		j.olds.Append(old)
 	} else {
@@ -60,14 +65,19 @@ func (j *journal) note(key, old []byte, found bool) bool {
 }
 
 func (j *journal) set(_ int, old []byte, found bool) ([]byte, bool) {
-	if !j.note(j.one.At(0), old, found) {
+	if !j.note(old, found) {
 		return old, found
 	}
 	return j.value, j.value != nil
 }
 
+func (j *journal) setOne(i int, _ []byte, _ bool) ([]byte, bool) {
+	value := j.values.At(i)
+	return value, value != nil
+}
+
 func (j *journal) merged(i int, old []byte, found bool) ([]byte, bool) {
-	if !j.note(j.pending.At(i), old, found) {
+	if !j.note(old, found) {
 		return old, found
 	}
 	return j.merge(i, old, found)
@@ -78,13 +88,44 @@ func (j *journal) Update(keys *state.Strings, merge state.Merge) error {
 	if !j.inCall {
 		return j.Store.Update(keys, merge)
 	}
-	j.pending, j.merge = keys, merge
+	j.merge = merge
 	return j.run(keys, j.merges)
 }
 
-// run updates keys of the store.
+// PutAll sets the value of each key, in order, or removes it where it is absent. What is overwritten is read together.
+func (j *journal) PutAll(keys, values *state.Strings) error {
+	j.values = values
+	return j.Update(keys, j.sets)
+}
+
+// PutNew sets the values of keys that have none, which is not looked up.
+func (j *journal) PutNew(keys, values *state.Strings) error {
+	if j.inCall && (j.over || j.keys.Size()+j.olds.Size()+keys.Size() > j.limit) {
+		j.over = true
+		return &journalError{j.limit}
+	}
+	for i := range keys.Len() {
+		if j.inCall {
+			j.keys.Append(keys.At(i))
+			j.olds.AppendAbsent()
+		}
+		if err := j.Store.Put(keys.At(i), values.At(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run updates keys of the store. Whatever its end, what it has changed is noted.
 func (j *journal) run(keys *state.Strings, merge state.Merge) error {
-	if err := j.Store.Update(keys, merge); err != nil {
+	if j.over || j.keys.Size()+j.olds.Size()+keys.Size() > j.limit {
+		j.over = true
+		return &journalError{j.limit}
+	}
+	before := j.keys.Len()
+	err := j.Store.Update(keys, merge)
+	j.keys.AppendFirst(keys, j.olds.Len()-before)
+	if err != nil {
 		return err
 	}
 	if j.over {

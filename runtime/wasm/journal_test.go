@@ -39,6 +39,9 @@ func TestAJournalTakesBackWhatACallDidAndNothingElse(t *testing.T) {
 				change(t, r, j)
 			}
 			if r.IntN(2) == 0 {
+				changeMany(t, r, j, seed)
+			}
+			if r.IntN(2) == 0 {
 				j.keep()
 				continue
 			}
@@ -76,6 +79,47 @@ func change(t *testing.T, r *rand.Rand, s state.Store) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// changeMany sets and removes several keys, some twice, and sets new ones.
+func changeMany(t *testing.T, r *rand.Rand, j *journal, seed uint64) {
+	t.Helper()
+	var keys, values, fresh, got state.Strings
+	last := map[string]string{}
+	for i := range r.IntN(9) {
+		key := state.AppendKey(nil, 1, 1, []byte{byte(r.IntN(5))}, nil)
+		keys.Append(key)
+		if r.IntN(3) == 0 {
+			values.AppendAbsent()
+			last[string(key)] = "none"
+		} else {
+			values.Append([]byte{byte(i)})
+			last[string(key)] = fmt.Sprint([]byte{byte(i)})
+		}
+	}
+	err := errors.Join(j.PutAll(&keys, &values), j.Get(&keys, &got))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range keys.Len() {
+		has := "none"
+		if got.At(i) != nil {
+			has = fmt.Sprint(got.At(i))
+		}
+		if want := last[string(keys.At(i))]; has != want {
+			t.Fatalf("seed %d: key %x has %s, should have %s", seed, keys.At(i), has, want)
+		}
+	}
+	fresh.AppendKey(0, 2, []byte{byte(j.Stats().Entries)}, nil)
+	if err := j.Get(&fresh, &got); err != nil || got.At(0) != nil {
+		return
+	}
+	values.Reset()
+	values.Append([]byte("new"))
+	err = errors.Join(j.PutNew(&fresh, &values), j.Get(&fresh, &got))
+	if err != nil || string(got.At(0)) != "new" {
+		t.Fatalf("seed %d: a new key has %q (%v)", seed, got.At(0), err)
 	}
 }
 

@@ -204,15 +204,11 @@ func (s *states) putRow(k *keptState, b *batch.Batch, row int) error {
 		s.values.AppendAbsent()
 		return nil
 	}
-	s.encoded = s.encoded[:0]
+	value := s.values.Open()
 	for i := len(k.d.Key); i < len(b.Columns); i++ {
-		s.encoded = batch.AppendValue(s.encoded, &b.Columns[i], row)
+		value = batch.AppendValue(value, &b.Columns[i], row)
 	}
-	if err := s.small(k, len(s.encoded)); err != nil {
-		return err
-	}
-	s.values.Append(s.encoded)
-	return nil
+	return s.small(k, s.values.Close(value))
 }
 
 func removes(b *batch.Batch, row int) bool { return b.Kinds != nil && b.Kinds[row] == batch.Delete }

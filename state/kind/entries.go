@@ -99,22 +99,27 @@ func (e *entries) put(keys []Key, namespaces, values *state.Strings) error {
 		})
 	}
 	e.load(keys, namespaces)
-	for i := range keys {
-		value := values.At(i)
-		var err error
-		switch {
-		case value == nil:
-			err = e.store.Delete(e.stored.At(i))
-		case e.ttl.After > 0:
-			err = e.store.Put(e.stored.At(i), e.stamp(e.ttl.Clock.now, value))
-		default:
-			err = e.store.Put(e.stored.At(i), value)
-		}
-		if err != nil {
-			return err
-		}
+	if e.ttl.After == 0 {
+		return putAll(e.store, &e.stored, values)
 	}
-	return nil
+	e.values.Reset()
+	for i := range keys {
+		e.stampInto(&e.values, values.At(i))
+	}
+	return putAll(e.store, &e.stored, &e.values)
+}
+
+// stampInto appends a value that is written now with its stamp, if any, and none where it is absent.
+func (e *entries) stampInto(values *state.Strings, value []byte) {
+	if value == nil {
+		values.AppendAbsent()
+		return
+	}
+	stored := values.Open()
+	if e.ttl.After > 0 {
+		stored = state.AppendTime(stored, e.ttl.Clock.now)
+	}
+	values.Close(append(stored, value...))
 }
 
 // update replaces each value, in order, by what merge makes of it.

@@ -27,6 +27,42 @@ type Key struct {
 	Key   []byte
 }
 
+// Bulk is what a store may do besides, for one that has to know what it overwrites.
+type Bulk interface {
+	// PutAll sets the value of each key, in order, or removes it where it is absent.
+	PutAll(keys, values *state.Strings) error
+
+	// PutNew sets the values of keys that have none.
+	PutNew(keys, values *state.Strings) error
+}
+
+// putAll is PutAll of any store.
+func putAll(store state.Store, keys, values *state.Strings) error {
+	if bulk, ok := store.(Bulk); ok {
+		return bulk.PutAll(keys, values)
+	}
+	for i := range keys.Len() {
+		var err error
+		if value := values.At(i); value != nil {
+			err = store.Put(keys.At(i), value)
+		} else {
+			err = store.Delete(keys.At(i))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putNew is PutNew of any store.
+func putNew(store state.Store, keys, values *state.Strings) error {
+	if bulk, ok := store.(Bulk); ok {
+		return bulk.PutNew(keys, values)
+	}
+	return putAll(store, keys, values)
+}
+
 // Renew says what a time to live counts from.
 type Renew uint8
 

@@ -22,7 +22,6 @@ type List struct {
 	count state.Merge
 	full  int // the first value that the list has no room for, -1 where all have
 	heads [16]byte
-	key   []byte
 	gone  state.Strings
 }
 
@@ -67,15 +66,14 @@ func (l *List) append(keys []Key, values *state.Strings, first int) (int, error)
 	if l.err != nil {
 		return 0, l.err
 	}
+	l.stored.Reset()
+	l.values.Reset()
 	for i, at := range l.at {
-		l.key = state.AppendTime(state.AppendKey(l.key[:0], keys[i].Group, l.id, keys[i].Key, nil), at)
-		value := values.At(first + i)
-		if l.ttl.After > 0 {
-			value = l.stamp(l.ttl.Clock.now, value)
-		}
-		if err := l.store.Put(l.key, value); err != nil {
-			return 0, err
-		}
+		l.stored.Close(state.AppendTime(state.AppendKey(l.stored.Open(), keys[i].Group, l.id, keys[i].Key, nil), at))
+		l.stampInto(&l.values, values.At(first+i))
+	}
+	if err := putNew(l.store, &l.stored, &l.values); err != nil {
+		return 0, err
 	}
 	return len(l.at), nil
 }

@@ -36,7 +36,7 @@ func (s *Store) Groups() state.Groups { return s.groups }
 // Get reads keys.
 func (s *Store) Get(keys, values *state.Strings) error {
 	values.Reset()
-	for _, n := range s.find(keys).Found {
+	for _, n := range s.finds.Find(s.entries, keys, s.groups).Found {
 		if n != flat.None {
 			values.Append(s.entries.Value(n))
 		} else {
@@ -46,17 +46,9 @@ func (s *Store) Get(keys, values *state.Strings) error {
 	return nil
 }
 
-// find finds the entries of keys.
-func (s *Store) find(keys *state.Strings) *flat.Batch {
-	for i := range keys.Len() {
-		s.groups.Check(keys.At(i))
-	}
-	return s.finds.Find(s.entries, keys)
-}
-
 // Update merges into keys.
 func (s *Store) Update(keys *state.Strings, merge state.Merge) error {
-	batch := s.find(keys)
+	batch := s.finds.Find(s.entries, keys, s.groups)
 	removed := false // then a number may be of another entry by now
 	for i := range keys.Len() {
 		key, hash, n := keys.At(i), batch.Hashes[i], batch.Found[i]

@@ -23,10 +23,7 @@ func (s *Store) find(keys *state.Strings) error {
 	if err := s.makeRoom(); err != nil {
 		return err
 	}
-	for i := range keys.Len() {
-		s.groups.Check(keys.At(i))
-	}
-	s.rows = s.finds.Find(&s.cache, keys)
+	s.rows = s.finds.Find(&s.cache, keys, s.groups)
 	s.misses = s.misses[:0]
 	for i, n := range s.rows.Found {
 		if n == flat.None {

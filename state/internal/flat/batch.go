@@ -30,14 +30,24 @@ type Batch struct {
 // then writes them.
 type Batches struct{ of [4]Batch }
 
-// Find returns a batch of keys, which are stored keys, valid until the next call.
-func (b *Batches) Find(m *Map, keys *state.Strings) *Batch {
+// Find returns a batch of stored keys, found in a store of some groups, valid until the next call. It panics for a key of
+// another group.
+func (b *Batches) Find(m *Map, keys *state.Strings, groups state.Groups) *Batch {
 	at := 0
 	if keys.Len() > 0 {
+		groups.Check(keys.At(0))
 		at = int(stateOf(keys.At(0))) % len(b.of)
 	}
-	b.of[at].Find(m, keys)
-	return &b.of[at]
+	found := &b.of[at]
+	if found.knows(m, keys) {
+		found.findNew(m)
+		return found
+	}
+	for i := range keys.Len() {
+		groups.Check(keys.At(i))
+	}
+	found.findAll(m, keys)
+	return found
 }
 
 // Bytes returns how much memory the batches hold.
@@ -53,10 +63,20 @@ const mostKept = 256 << 10
 
 // Find fills Hashes and Found for keys.
 func (b *Batch) Find(m *Map, keys *state.Strings) {
-	if b.in == m && b.removed == m.removed && len(b.Found) == keys.Len() && b.keys.Equal(keys) {
+	if b.knows(m, keys) {
 		b.findNew(m)
-		return
+	} else {
+		b.findAll(m, keys)
 	}
+}
+
+// knows says whether keys are the ones found last.
+func (b *Batch) knows(m *Map, keys *state.Strings) bool {
+	return b.in == m && b.removed == m.removed && len(b.Found) == keys.Len() && b.keys.Equal(keys)
+}
+
+// findAll finds keys and remembers them.
+func (b *Batch) findAll(m *Map, keys *state.Strings) {
 	b.find(m, keys)
 	b.in = nil
 	if keys.Size() <= mostKept && keys.Len() <= mostKept/8 {

@@ -187,18 +187,19 @@ func TestBatchFindsWhatFindFinds(t *testing.T) {
 func TestBatchesRemembersAndTellsStatesApart(t *testing.T) {
 	var m Map
 	var b Batches
+	groups := state.Groups{To: 2}
 	key := func(id state.ID) []byte { return state.AppendKey(nil, 1, id, []byte("k"), nil) }
 	for id := range state.ID(9) {
 		m.Insert(key(id), Hash(key(id)), nil)
 	}
 	for range 2 {
 		for id := range state.ID(9) {
-			if got, want := b.Find(&m, list(key(id))).Found[0], m.Find(key(id), Hash(key(id))); got != want {
+			if got, want := b.Find(&m, list(key(id)), groups).Found[0], m.Find(key(id), Hash(key(id))); got != want {
 				t.Errorf("the key of state %d is entry %d, should be %d", id, got, want)
 			}
 		}
 	}
-	if found := b.Find(&m, list()).Found; len(found) != 0 {
+	if found := b.Find(&m, list(), groups).Found; len(found) != 0 {
 		t.Errorf("of no keys %d were found", len(found))
 	}
 }
