@@ -111,14 +111,14 @@ func (c Call) Retracts() bool {
 // NewRetractor returns an aggregate for a call that Output accepted and that Retracts. It keeps how
 // often it has seen each value where New's would keep the value alone.
 func NewRetractor(c Call, in *abi.Schema) operator.Retractor {
+	all := func() counted {
+		return counted{col: c.Columns[0], values: multiset{field: item(&in.Fields[c.Columns[0]]), counted: true}}
+	}
 	switch c.Function {
 	case "count_distinct":
-		return &countDistinct{col: c.Columns[0], values: multiset{field: item(&in.Fields[c.Columns[0]]), counted: true}}
+		return &countDistinct{all()}
 	case "min", "max":
-		f := &in.Fields[c.Columns[0]]
-		return &countedExtreme{
-			col: c.Columns[0], greatest: c.Function == "max", order: order(f), values: multiset{field: item(f), counted: true},
-		}
+		return &countedExtreme{counted: all(), greatest: c.Function == "max", order: order(&in.Fields[c.Columns[0]])}
 	}
 	return New(c, in).(operator.Retractor)
 }
@@ -142,7 +142,7 @@ func New(c Call, in *abi.Schema) operator.Aggregate {
 	f := &in.Fields[col]
 	switch c.Function {
 	case "count_distinct":
-		return &countDistinct{col: col, values: multiset{field: item(f)}}
+		return &countDistinct{counted{col: col, values: multiset{field: item(f)}}}
 	case "sum", "avg":
 		if f.Type == abi.Float64 {
 			return &floatSum{col: col, mean: c.Function == "avg"}

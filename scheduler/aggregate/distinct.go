@@ -199,29 +199,50 @@ func (m *multiset) load(slots []uint32, from *batch.Column) {
 
 func (m *multiset) memory() int64 { return m.size + 48*int64(m.seen.Len()) }
 
-// countDistinct counts the different values of a column, exactly: it keeps each, once a slot.
-type countDistinct struct {
+// counted keeps how often each value of a column came, a slot: what aggregates have in common that can
+// take rows back, and have to know all values for it.
+type counted struct {
 	stateless
 	col    int
 	values multiset
 }
 
-func (a *countDistinct) Add(_ context.Context, b *batch.Batch, slots []uint32, _ rejecting) error {
+func (a *counted) Add(_ context.Context, b *batch.Batch, slots []uint32, _ rejecting) error {
 	a.values.add(&b.Columns[a.col], slots, 1)
 	return nil
 }
 
-// Retract is only of one that is counted.
-func (a *countDistinct) Retract(_ context.Context, b *batch.Batch, slots []uint32) error {
+// Retract is only of values that are counted.
+func (a *counted) Retract(_ context.Context, b *batch.Batch, slots []uint32) error {
 	a.values.add(&b.Columns[a.col], slots, -1)
 	return nil
 }
 
-func (a *countDistinct) Merge(_ context.Context, into, from []uint32) error {
+func (a *counted) Merge(_ context.Context, into, from []uint32) error {
 	a.values.merge(into, from)
 	a.values.clear(from)
 	return nil
 }
+
+func (a *counted) Copy(into, from []uint32) { a.values.copy(into, from) }
+
+func (a *counted) Clear(slots []uint32) { a.values.clear(slots) }
+
+func (a *counted) Accumulator() abi.Field { return a.values.accumulator() }
+
+func (a *counted) Save(_ context.Context, slots []uint32, to *batch.ColumnBuilder) error {
+	return a.values.save(slots, to)
+}
+
+func (a *counted) Load(_ context.Context, slots []uint32, from *batch.Column) error {
+	a.values.load(slots, from)
+	return nil
+}
+
+func (a *counted) Memory() int64 { return a.values.memory() }
+
+// countDistinct counts the different values of a column, exactly: it keeps each, once a slot.
+type countDistinct struct{ counted }
 
 func (a *countDistinct) Result(_ context.Context, slots []uint32, out []*batch.ColumnBuilder) error {
 	for _, s := range slots {
@@ -230,47 +251,12 @@ func (a *countDistinct) Result(_ context.Context, slots []uint32, out []*batch.C
 	return nil
 }
 
-func (a *countDistinct) Copy(into, from []uint32) { a.values.copy(into, from) }
-
-func (a *countDistinct) Clear(slots []uint32) { a.values.clear(slots) }
-
-func (a *countDistinct) Accumulator() abi.Field { return a.values.accumulator() }
-
-func (a *countDistinct) Save(_ context.Context, slots []uint32, to *batch.ColumnBuilder) error {
-	return a.values.save(slots, to)
-}
-
-func (a *countDistinct) Load(_ context.Context, slots []uint32, from *batch.Column) error {
-	a.values.load(slots, from)
-	return nil
-}
-
-func (a *countDistinct) Memory() int64 { return a.values.memory() }
-
 // countedExtreme is the least or the greatest value of a column whose rows may be taken back: it
 // keeps all values, and looks for the extreme one when it is asked for it.
 type countedExtreme struct {
-	stateless
-	col      int
+	counted
 	greatest bool
 	order    func(a, b []byte) int
-	values   multiset
-}
-
-func (a *countedExtreme) Add(_ context.Context, b *batch.Batch, slots []uint32, _ rejecting) error {
-	a.values.add(&b.Columns[a.col], slots, 1)
-	return nil
-}
-
-func (a *countedExtreme) Retract(_ context.Context, b *batch.Batch, slots []uint32) error {
-	a.values.add(&b.Columns[a.col], slots, -1)
-	return nil
-}
-
-func (a *countedExtreme) Merge(_ context.Context, into, from []uint32) error {
-	a.values.merge(into, from)
-	a.values.clear(from)
-	return nil
 }
 
 func (a *countedExtreme) Result(_ context.Context, slots []uint32, out []*batch.ColumnBuilder) error {
@@ -292,20 +278,3 @@ func (a *countedExtreme) Result(_ context.Context, slots []uint32, out []*batch.
 	}
 	return nil
 }
-
-func (a *countedExtreme) Copy(into, from []uint32) { a.values.copy(into, from) }
-
-func (a *countedExtreme) Clear(slots []uint32) { a.values.clear(slots) }
-
-func (a *countedExtreme) Accumulator() abi.Field { return a.values.accumulator() }
-
-func (a *countedExtreme) Save(_ context.Context, slots []uint32, to *batch.ColumnBuilder) error {
-	return a.values.save(slots, to)
-}
-
-func (a *countedExtreme) Load(_ context.Context, slots []uint32, from *batch.Column) error {
-	a.values.load(slots, from)
-	return nil
-}
-
-func (a *countedExtreme) Memory() int64 { return a.values.memory() }
