@@ -29,5 +29,6 @@ func Modules() []Module {
 		{"enrich/places.wasm", build.Go, "enrich/places"},
 		{"turnarounds/landings.wasm", build.Go, "turnarounds/landings"},
 		{"fraud/fraud.wasm", build.Go, "fraud/go"},
+		{"anomalies/watch.wasm", build.Rust, "anomalies/watch"},
 	}
 }

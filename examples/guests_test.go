@@ -39,6 +39,7 @@ func TestGuestsPassTheirOwnTests(t *testing.T) {
 		{"percentiles/delays", build.Rust, cargo},
 		{"fraud/rust", build.Rust, cargo},
 		{"fraud/c", build.C, cc},
+		{"anomalies/watch", build.Rust, cargo},
 		{"fraud/assemblyscript", build.AssemblyScript, node},
 	} {
 		t.Run(filepath.ToSlash(guest.dir), func(t *testing.T) {

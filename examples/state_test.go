@@ -71,6 +71,23 @@ func TestFraudIsTheSameInEachLanguage(t *testing.T) {
 	}
 }
 
+func TestSessions(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(tree(t, "flights", "sessions"), "sessions", "pipeline.yaml")
+	everyWay(t, file, oracle(t, "sessions/oracle.py"))
+
+	edit(t, file, "session: 3h", "session: 40m")
+	same(t, "sessions of 40 minutes", sorted(pipeline(t, file)), sorted(oracle(t, "sessions/oracle.py", "--gap", "40")))
+}
+
+func TestAnomalies(t *testing.T) {
+	t.Parallel()
+	root := tree(t, "flights", "anomalies")
+	silent := oracle(t, "anomalies/oracle.py", "silent")
+	everyWay(t, filepath.Join(root, "anomalies", "pipeline.yaml"), oracle(t, "anomalies/oracle.py", "late"))
+	same(t, "silent airports", sorted(lines(t, read(t, filepath.Join(root, "anomalies", "silent.json")))), sorted(silent))
+}
+
 // TestSuites runs the tests of pipelines and operators that lie beside them.
 func TestSuites(t *testing.T) {
 	t.Parallel()
