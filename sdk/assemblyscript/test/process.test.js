@@ -4,6 +4,7 @@
 // Tests of state and timers, through the conformance module, and of the test host's: npm test
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { END_OF_INPUT, NO_WATERMARK, load } from "../testing/index.js";
@@ -13,6 +14,16 @@ import { readDescription } from "../testing/describe.js";
 const testdata = new URL("../../../abi/testdata/", import.meta.url);
 const golden = (name) => new Uint8Array(readFileSync(new URL(name, testdata)));
 const module = await load(new URL("../build/conformance.wasm", import.meta.url));
+
+/** Builds the module in the folder assembly beside this file. */
+async function own() {
+  const sdk = new URL("../", import.meta.url);
+  const options = "--runtime minimal --exportStart _initialize -O3 --debug --outFile build/test.wasm".split(" ");
+  execFileSync(process.execPath, ["node_modules/assemblyscript/bin/asc.js", "test/assembly/index.ts", ...options], { cwd: sdk });
+  return load(new URL("build/test.wasm", sdk));
+}
+
+const ownModule = await own();
 const ways = { "a fresh instance for each call": { reuse: false }, "one instance": { reuse: true } };
 
 /** Runs a test with a fresh instance for each call, and with one for all. */
@@ -154,6 +165,57 @@ each("two keyed inputs and a broadcast one", (open) => {
   assert.deepEqual(give("payments", { id: 1 }, { id: 1 }).outputs[""], [{ id: 1n, name: "x", amount: 9n }]);
   const known = give("rules", { name: "?" }).outputs.known;
   assert.deepEqual(known, [{ name: "x", limit: null }, { name: "y", limit: null }, { name: "y", limit: null }, { name: "x", limit: 10n }]);
+});
+
+for (const [way, options] of Object.entries(ways)) {
+  test(`each type is kept in values and lists, with ${way}`, () => {
+    const types = ownModule.open("types", {}, options);
+    const scalars = { b: true, i: -7, f: 1.5, d: -250n, s: "größer 🎈", y: Uint8Array.of(0, 255) };
+    const nested = { ls: ["a", null, "bb"], st: { a: 1n, b: "c" } };
+    const none = { b: null, i: null, f: null, d: null, s: null, y: null, ls: null, st: null };
+    const long = { ...none, s: "x".repeat(5 << 20), ls: [] };
+    const rows = [{ ...scalars, ...nested }, {}, long];
+    assert.deepEqual(types.process([{ id: 1, ...rows[0] }, { id: 2 }]).outputs[""], []);
+    const { outputs } = types.process([{ id: 1 }, { id: 2, ...rows[2] }, { id: 1 }]);
+    const first = { ...none, ...scalars };
+    assert.deepEqual(outputs[""], [first, rows[0], none, none, none, rows[0], none]);
+    assert.deepEqual(types.process([{ id: 2 }]).outputs[""], [{ ...long, ls: null }, none, long]);
+  });
+
+  test(`many entries are read at once, with ${way}`, () => {
+    const bulk = ownModule.open("bulk", {}, options);
+    const give = (...words) => bulk.process(words.map(([id, word]) => ({ id, word }))).outputs[""].map((row) => Object.values(row).map(Number));
+    assert.deepEqual(give([1, "a"], [2, "a"], [1, "b"]), [[0, 0, 1], [0, 0, 2], [0, 0, 3]]);
+    assert.deepEqual(give([1, "b"], [2, "b"], [1, "a"]), [[1, 2, 4], [0, 1, 5], [1, 2, 6]]);
+    assert.equal(give(...Array.from({ length: 3000 }, (_, i) => [i, "c"])).length, 3000);
+  });
+
+  test(`loops are left early, and entries read within them, with ${way}`, () => {
+    const page = ownModule.open("page", {}, options);
+    for (const most of [3, 150]) {
+      const { outputs } = page.process(Array.from({ length: 70 }, () => ({ id: 1, most })));
+      assert.deepEqual(outputs[""].slice(0, most), Array.from({ length: most }, (_, n) => ({ number: BigInt(n), twice: BigInt(2 * n + 2) })));
+      assert.equal(outputs[""].length, 70 * most);
+    }
+  });
+}
+
+for (const [wrong, want] of Object.entries({
+  "no such key": /state one: there is no key 100 in this call, which has 1/,
+  "no key": /state many is kept by key: give the number of one/,
+  "no row": /state many: no row is at hand; get or next finds one/,
+  "set twice": /column n was set more than once for a row/,
+  "not put": /state many: n was set for a row that was not put before the next read/,
+})) {
+  test(`an error says what is wrong: ${wrong}`, () => {
+    assert.throws(() => ownModule.open("misuse").process([{ id: 1, wrong }]), want);
+  });
+}
+
+test("a timer that nothing takes is an error", () => {
+  const misuse = ownModule.open("misuse");
+  misuse.process([{ id: 1, wrong: "timer" }]);
+  assert.throws(() => misuse.advanceWatermark(1), /operator misuse sets timers, and has no onTimer/);
 });
 
 test("memory does not grow from call to call", () => {
