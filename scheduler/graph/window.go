@@ -23,7 +23,8 @@ import (
 const portLate = "late"
 
 // Window is windows of event time: tumbling ones by Tumble, sliding ones by Slide and Size, cumulating
-// ones by Cumulate and Size, sessions by Session or SessionGap.
+// ones by Cumulate and Size, sessions by Session or SessionGap; or windows of rows of a key as they come,
+// by Count, or Global.
 type Window struct {
 	Tumble   time.Duration `yaml:"tumble"`   // the size of windows that follow each other
 	Slide    time.Duration `yaml:"slide"`    // from one window's begin to the next one's, at most Size
@@ -33,6 +34,11 @@ type Window struct {
 	// its own gap: a column of milliseconds, int32 or int64.
 	Session    time.Duration `yaml:"session"`
 	SessionGap string        `yaml:"session_gap"`
+	// Count is how many rows of a key a window has, in the order in which they come; one ends every Every rows.
+	Count int64 `yaml:"count"`
+	Every int64 `yaml:"every"` // 0: Count
+	// Global is whether all rows of a key are in one window, which ends with the input.
+	Global bool `yaml:"global"`
 	// Offset moves the windows, which begin at multiples of Tumble, Slide or Size since 1970.
 	Offset time.Duration `yaml:"offset"`
 	// Zone is a time zone such as Europe/Berlin, in which days begin; the size is whole days then, of
@@ -315,6 +321,13 @@ func (c *checker) windowAbout(o *Operator) string {
 			fmt.Fprintf(&s, "window slide %s, size %s", durationText(w.Slide), durationText(w.Size))
 		case w.Session != 0:
 			fmt.Fprintf(&s, "window session %s", durationText(w.Session))
+		case w.Count != 0:
+			fmt.Fprintf(&s, "window count %d", w.Count)
+			if w.Every != 0 {
+				fmt.Fprintf(&s, ", every %d", w.Every)
+			}
+		case w.Global:
+			s.WriteString("window global")
 		case w.SessionGap != "":
 			fmt.Fprintf(&s, "window session_gap %s", w.SessionGap)
 		case w.Cumulate != 0:

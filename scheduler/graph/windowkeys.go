@@ -12,13 +12,15 @@ import (
 )
 
 // ownKeys are the keys of which one makes windows that each key has of its own.
-var ownKeys = []string{"session", "session_gap"}
+var ownKeys = []string{"session", "session_gap", "count", "global"}
 
 // says tells which keys of a window are given, in a file or by a value.
 func (c *checker) says(w *Window, where place) func(name string) bool {
 	set := map[string]bool{
 		"tumble": w.Tumble != 0, "slide": w.Slide != 0, "cumulate": w.Cumulate != 0, "size": w.Size != 0, "offset": w.Offset != 0,
 		"zone": w.Zone != "", "two_phase": w.TwoPhase != nil, "session": w.Session != 0, "session_gap": w.SessionGap != "",
+		"count": w.Count != 0, "every": w.Every != 0, "global": w.Global, "lateness": w.Lateness != 0, "early": w.Early != 0,
+		"early_rows": w.EarlyRows != 0, "purge": w.Purge,
 	}
 	return func(name string) bool { return set[name] || c.given(where.under(name)) }
 }
@@ -27,9 +29,12 @@ func (c *checker) says(w *Window, where place) func(name string) bool {
 func (c *checker) perKey(w *Window, where place, spec *window.Spec, in *stream) bool {
 	says := c.says(w, where)
 	own := slices.DeleteFunc(slices.Clone(ownKeys), func(name string) bool { return !says(name) })
+	if says("every") && !says("count") {
+		c.report(where.under("every").itsKey(), "add count: 100, or write early_rows", "every says when windows of so many rows end, and there is no count")
+	}
 	if len(own) == 0 {
-		if purge := where.under("purge"); w.Purge {
-			c.report(purge.itsKey(), "leave it out", "purge is of sessions; windows that are the same for all keys keep their rows")
+		if w.Purge {
+			c.report(where.under("purge").itsKey(), "leave it out", "purge is of session and global windows; those that are the same for all keys keep their rows")
 		}
 		return false
 	}
@@ -39,19 +44,50 @@ func (c *checker) perKey(w *Window, where place, spec *window.Spec, in *stream) 
 			return true
 		}
 	}
-	for _, other := range []string{"size", "offset", "zone", "two_phase"} {
+	for _, other := range c.meaningless(own[0]) {
 		if says(other) {
 			c.report(where.under(other).itsKey(), "leave it out", "%s means nothing to %s", other, own[0])
 		}
 	}
-	c.session(own[0], w, where, spec, in)
+	switch own[0] {
+	case "count":
+		c.byCount(w, where, spec, says("every"))
+	case "global":
+		if spec.Global = true; !w.Global {
+			c.report(where.under("global"), "leave it out, or write true", "global is false")
+		}
+	default:
+		c.session(own[0], w, where, spec, in)
+	}
 	if in.changes {
-		c.report(where.under(own[0]).itsKey(), "write tumble: 10s instead, or have the window read what comes before the updates begin", "a session can't take rows back, and its input does")
+		c.report(where.under(own[0]).itsKey(), "write tumble: 10s instead, or have the window read what comes before the updates begin", "the rows of a window by %s can't be taken back, and its input does that", own[0])
 	}
 	if w.Purge && w.Updates != window.Append {
 		c.report(where.under("updates").itsKey(), "leave it, or purge, out", "a result after a purge is of other rows, and updates none")
 	}
 	return true
+}
+
+// meaningless returns the keys that mean nothing to windows of a kind.
+func (c *checker) meaningless(kind string) []string {
+	keys := []string{"size", "offset", "zone", "two_phase"}
+	switch kind {
+	case "count":
+		return append(keys, "lateness", "early", "early_rows", "purge")
+	case "global":
+		return append(keys, "lateness")
+	}
+	return keys
+}
+
+// byCount checks windows of so many rows.
+func (c *checker) byCount(w *Window, where place, spec *window.Spec, every bool) {
+	spec.Count = &window.Count{Rows: w.Count, Every: w.Every}
+	if at := where.under("count"); w.Count < 1 || w.Count > window.MaxCount {
+		c.report(at, "", "count is %d; it can be 1 to %d", w.Count, int64(window.MaxCount))
+	} else if at := where.under("every"); every && (w.Every < 1 || w.Every > w.Count) {
+		c.report(at, "", "every is %d; it can be 1 to the count, %d", w.Every, w.Count)
+	}
 }
 
 // session checks the gap of sessions.

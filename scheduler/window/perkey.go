@@ -41,6 +41,8 @@ type PerKey struct {
 	late     *atomic.Int64
 	mark     abi.EventTime
 	modules  bool // an aggregate may fail rows
+	counting counting
+	add      func(ctx context.Context, row int, place uint32) error
 
 	key       *keyColumns
 	groups    *accumulators
@@ -67,6 +69,7 @@ type PerKey struct {
 	part    uint32   // number of those rows
 	parts   []uint32 // by slot: the part in which it was last added to
 	due     []firing
+	ended   []ended
 	arming  []uint32 // places of keys whose timer may be too late
 	stored  state.Strings
 	values  state.Strings
@@ -78,6 +81,8 @@ type PerKey struct {
 type ofKey struct {
 	windows []ofWindow
 	due     abi.EventTime // of its timer; watermark.Min where none is set
+	rows    int64         // of windows by count: so many have come, or as many windows fewer
+	dropped int           // windows that were just dropped from the beginning
 	early   bool          // a timer of processing time is set since it was last read
 	stored  bool          // the store has it
 	dirty   bool          // it differs from what the store has
@@ -100,7 +105,10 @@ type told struct {
 }
 
 // firing is a window of which a result is to follow.
-type firing struct{ place, slot uint32 }
+type firing struct {
+	place, slot uint32
+	of          span // of a window by count; else it is that of the key's window with the slot
+}
 
 // chunk is how many keys are looked up at a time when they are due.
 const chunk = 1024
@@ -138,6 +146,14 @@ func NewPerKey(ctx operator.Context, spec Spec) (*PerKey, error) {
 		return nil, err
 	}
 	w.groups.keyOf = w.keyOf
+	switch {
+	case spec.Count != nil:
+		w.add, w.counting = w.count, spec.Count.counting()
+	case spec.Global:
+		w.add = w.global
+	default:
+		w.add = w.session
+	}
 	w.index = index{key: w.key}
 	w.results = newResults(&spec, ctx.Pool.NewBuilder(schema), &keeper{accumulators: w.groups})
 	return w, nil
@@ -170,7 +186,7 @@ func (w *PerKey) Process(ctx context.Context, _ int, b *batch.Batch, out operato
 	w.batch, w.out = b, out
 	defer func() { w.batch, w.out = nil, nil }()
 	for row, place := range w.places {
-		if err := w.session(ctx, row, place); err != nil {
+		if err := w.add(ctx, row, place); err != nil {
 			return err
 		}
 	}
@@ -260,7 +276,7 @@ func (w *PerKey) put(ctx context.Context, row int, place uint32, of *ofWindow) e
 	w.stage(row, of.slot)
 	if w.counts(of, fired) {
 		w.groups.marks[of.slot] |= pending
-		w.due = append(w.due, firing{place, of.slot})
+		w.due = append(w.due, firing{place: place, slot: of.slot})
 		return nil
 	}
 	return w.change(place, of)
@@ -280,7 +296,7 @@ func (w *PerKey) putAlone(ctx context.Context, row int, place uint32, of *ofWind
 		return nil
 	}
 	if w.counts(of, w.fires(of) <= w.mark) {
-		return w.give(ctx, []firing{{place, of.slot}}, w.out)
+		return w.give(ctx, []firing{{place: place, slot: of.slot}}, w.out)
 	}
 	return w.change(place, of)
 }
@@ -318,6 +334,22 @@ func (w *PerKey) staged(slot uint32) bool { return len(w.rows) > 0 && w.parts[sl
 
 // cut adds the rows that are staged, and gives the results that are due.
 func (w *PerKey) cut(ctx context.Context) error {
+	if err := w.addStaged(ctx); err != nil {
+		return err
+	}
+	if len(w.due) > 0 {
+		for _, d := range w.due {
+			w.groups.marks[d.slot] &^= pending
+		}
+		err := w.give(ctx, w.due, w.out)
+		if w.due = w.due[:0]; err != nil {
+			return err
+		}
+	}
+	return w.giveEnded(ctx)
+}
+
+func (w *PerKey) addStaged(ctx context.Context) error {
 	if len(w.rows) == 0 {
 		return nil
 	}
@@ -329,19 +361,16 @@ func (w *PerKey) cut(ctx context.Context) error {
 	_, err := w.groups.add(ctx, part, w.slots, w.out)
 	w.rows, w.slots = w.rows[:0], w.slots[:0]
 	w.part++
-	if err != nil {
-		return err
-	}
-	for _, d := range w.due {
-		w.groups.marks[d.slot] &^= pending
-	}
-	err = w.give(ctx, w.due, w.out)
-	w.due = w.due[:0]
 	return err
 }
 
 // fires returns when a window fires: when the watermark reaches that.
-func (w *PerKey) fires(of *ofWindow) abi.EventTime { return of.end }
+func (w *PerKey) fires(of *ofWindow) abi.EventTime {
+	if w.spec.Global {
+		return watermark.Max
+	}
+	return of.end
+}
 
 // over says whether a window, or one that would be, is over, lateness included.
 func (w *PerKey) over(end abi.EventTime) bool { return end+w.lateness <= w.mark }
@@ -361,20 +390,29 @@ func (w *PerKey) arm() error {
 		if len(k.windows) == 0 || k.due != watermark.Min && k.due <= next {
 			continue
 		}
-		w.text = w.index.appendKey(w.text[:0], int(place))
-		t := timer.Timer{Group: state.GroupOf(w.text, w.keyGroups), Time: int64(k.due), Key: w.text}
-		if k.due != watermark.Min {
-			if err := w.timers.Delete(t); err != nil {
-				return err
-			}
+		if err := w.disarm(place); err != nil {
+			return err
 		}
-		k.due, t.Time = next, int64(next)
-		if err := w.timers.Set(t); err != nil {
+		k.due = next
+		w.text = w.index.appendKey(w.text[:0], int(place))
+		if err := w.timers.Set(timer.Timer{Group: state.GroupOf(w.text, w.keyGroups), Time: int64(next), Key: w.text}); err != nil {
 			return err
 		}
 	}
 	w.arming = w.arming[:0]
 	return nil
+}
+
+// disarm deletes the timer of a key.
+func (w *PerKey) disarm(place uint32) error {
+	k := &w.keys[place]
+	if k.due == watermark.Min {
+		return nil
+	}
+	w.text = w.index.appendKey(w.text[:0], int(place))
+	t := timer.Timer{Group: state.GroupOf(w.text, w.keyGroups), Time: int64(k.due), Key: w.text}
+	k.due = watermark.Min
+	return w.timers.Delete(t)
 }
 
 // next returns when the first window of a key fires, or is over.

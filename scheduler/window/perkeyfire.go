@@ -65,7 +65,7 @@ func (w *PerKey) fire(ctx context.Context, before abi.EventTime, out operator.Ou
 		k := &w.keys[place]
 		for i := range k.windows {
 			if at := w.fires(&k.windows[i]); at > before && at <= w.mark {
-				w.due = append(w.due, firing{place, k.windows[i].slot})
+				w.due = append(w.due, firing{place: place, slot: k.windows[i].slot})
 			}
 		}
 	}
@@ -148,7 +148,7 @@ func (w *PerKey) Tick(ctx context.Context, now time.Time, out operator.Output) e
 			w.write(place)
 			for i := range k.windows {
 				if of := &k.windows[i]; of.changed && w.fires(of) > w.mark {
-					w.due = append(w.due, firing{place, of.slot})
+					w.due = append(w.due, firing{place: place, slot: of.slot})
 				}
 			}
 		}
@@ -176,14 +176,14 @@ func (w *PerKey) window(f firing) *ofWindow {
 // give adds the results of windows as of now.
 func (w *PerKey) give(ctx context.Context, all []firing, out operator.Output) error {
 	r := &w.results
-	for len(all) > 0 {
+	for rest := all; len(rest) > 0; {
 		r.slots = r.slots[:0]
-		for _, f := range all[:min(resultChunk, len(all))] {
+		for _, f := range rest[:min(resultChunk, len(rest))] {
 			r.slots = append(r.slots, f.slot)
 		}
 		n := w.groups.few(r.slots)
-		some := all[:n]
-		all = all[n:]
+		some := rest[:n]
+		rest = rest[n:]
 		to := r.rows
 		if r.updates != Append {
 			to = r.fresh
@@ -205,11 +205,17 @@ func (w *PerKey) give(ctx context.Context, all []firing, out operator.Output) er
 			}
 		}
 	}
+	if w.spec.Global && w.spec.Purge {
+		return w.purged(all)
+	}
 	return nil
 }
 
 // gave notes that a result of a window was given.
 func (w *PerKey) gave(f firing) {
+	if w.spec.Count != nil {
+		return // its slices go on
+	}
 	of := w.window(f)
 	of.changed, of.since = false, 0
 	w.write(f.place)
@@ -233,9 +239,12 @@ func (w *PerKey) append(ctx context.Context, to *batch.Builder, some []firing) e
 		if err := w.index.appendValue(to, r.columns, int(f.place)); err != nil {
 			return err
 		}
-		of := w.window(f)
-		to.Column(r.keys).AppendInt64(int64(of.start))
-		to.Column(r.keys + 1).AppendInt64(int64(of.end))
+		of := f.of
+		if w.spec.Count == nil {
+			found := w.window(f)
+			of = span{found.start, found.end}
+		}
+		w.appendBounds(to, of)
 		to.AppendTime(of.end - 1)
 	}
 	if err := r.aggregates(ctx, to); err != nil {
@@ -243,6 +252,18 @@ func (w *PerKey) append(ctx context.Context, to *batch.Builder, some []firing) e
 	}
 	to.EndRows(len(r.slots))
 	return nil
+}
+
+// appendBounds appends window_start and window_end: nulls of a window that has no bounds.
+func (w *PerKey) appendBounds(to *batch.Builder, of span) {
+	start, end := to.Column(w.results.keys), to.Column(w.results.keys+1)
+	if w.spec.Global {
+		start.AppendNull()
+		end.AppendNull()
+		return
+	}
+	start.AppendInt64(int64(of.start))
+	end.AppendInt64(int64(of.end))
 }
 
 // update appends what has changed in the results of windows, whose results are in r.fresh, since they
@@ -271,7 +292,7 @@ func (w *PerKey) replace(fresh *batch.Batch, row int, of *ofWindow) error {
 		w.value = batch.AppendValue(w.value, &fresh.Columns[r.keys+2+i], row)
 	}
 	kind := batch.Insert
-	if len(of.told) == 1 && of.told[0].start == of.start && of.told[0].end == of.end {
+	if len(of.told) == 1 && (w.spec.Global || of.told[0].start == of.start && of.told[0].end == of.end) {
 		if bytes.Equal(of.told[0].values, w.value) {
 			return nil
 		}
@@ -308,8 +329,7 @@ func (w *PerKey) takeBack(fresh *batch.Batch, row int, before *told, kind batch.
 	for i := range r.keys {
 		r.rows.Column(i).AppendRow(&fresh.Columns[i], row)
 	}
-	r.rows.Column(r.keys).AppendInt64(int64(before.start))
-	r.rows.Column(r.keys + 1).AppendInt64(int64(before.end))
+	w.appendBounds(r.rows, span{before.start, before.end})
 	if err := r.appendBefore(before.values, before.end-1, kind); err != nil {
 		return fmt.Errorf("taking a result back: %w", err)
 	}

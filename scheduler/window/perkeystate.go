@@ -76,7 +76,7 @@ var errShort = errors.New("it ends too early")
 func (w *PerKey) parse(k *ofKey, value []byte, slots []uint32) ([]uint32, error) {
 	p := parser{rest: value}
 	k.stored = true
-	k.due = abi.EventTime(p.int64())
+	k.due, k.rows = abi.EventTime(p.int64()), int64(p.uvarint())
 	count := p.uvarint()
 	if p.err == nil && (count == 0 || count > uint64(len(value))) {
 		p.err = fmt.Errorf("it has %d windows", count)
@@ -174,6 +174,7 @@ func (w *PerKey) save(places []uint32, saved *batch.Batch) error {
 		w.text = w.index.appendKey(w.text[:0], int(place))
 		stored = w.appendStoredKey(stored[:0], w.text)
 		w.value = state.AppendTime(w.value[:0], int64(k.due))
+		w.value = binary.AppendUvarint(w.value, uint64(k.rows))
 		w.value = binary.AppendUvarint(w.value, uint64(len(k.windows)))
 		for i := range k.windows {
 			w.value = w.appendWindow(w.value, k, &k.windows[i])

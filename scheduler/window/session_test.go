@@ -255,7 +255,7 @@ func (s sessionCase) String() string {
 }
 
 func TestSessionsGiveWhatANaiveModelGives(t *testing.T) {
-	streams := uint64(30)
+	streams := uint64(15)
 	if testing.Short() {
 		streams = 8
 	}

@@ -13,6 +13,9 @@
 // may give early results: of the keys that have changed, each so much processing time; of a key,
 // each so many of its rows. What follows an earlier result is a row like it, or an update.
 //
+// Or each key has windows of its own: sessions, which end when it has had no rows for some time; windows of so many
+// rows as they come; or one global window. PerKey is their operator, Aligned that of windows that all keys share.
+//
 // Windows that overlap are sliced: a row is folded into one slice, and a window merges its slices.
 //
 // All that an operator knows is in its store after Flush, under the key groups of its keys.
@@ -47,6 +50,10 @@ type Spec struct {
 
 	// Session is windows that end when a key has had no rows for some time, instead of windows of a Size.
 	Session *Session
+	// Count is windows of so many rows of a key, and Global one window of all rows of a key, which ends with
+	// the input.
+	Count  *Count
+	Global bool
 
 	Lateness  time.Duration // allowed lateness
 	Early     time.Duration // processing time between results of windows that have not fired; 0 for none
