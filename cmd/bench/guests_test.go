@@ -81,6 +81,9 @@ func spec(t testing.TB, m *wasm.Module, pool *batch.Pool, name string, in *abi.S
 		for _, f := range op.Inputs[0].Fields {
 			s.Inputs[0].Columns = append(s.Inputs[0].Columns, in.Index(f.Name))
 		}
+		for _, f := range op.Key {
+			s.Inputs[0].Key = append(s.Inputs[0].Key, in.Index(f.Name))
+		}
 		for i := range op.Outputs {
 			out := op.Outputs[i].Schema()
 			if op.Outputs[i].Forward {
