@@ -1269,15 +1269,19 @@ typedef struct {
 
 // A state of a process: made, and used, by the macros of wasmill_state.h.
 typedef struct wm_state {
-    const char *name, *doc;
+    const char *name;
     const wm_field *fields, *key; // key: of a map
-    uint8_t kind, scope, renew;
-    bool event_time;
-    int64_t ttl;
+    uint8_t kind;
     size_t width; // bytes of a value, or of an entry of a map
     void (*open)(struct wm_state *s, uint32_t number);
     void (*load)(struct wm_state *s, const wm_batch *b, uint32_t from); // takes over what was read
     void (*flush)(struct wm_state *s);                                  // hands over what was set
+    // Options:
+    const char *doc;
+    uint8_t scope;
+    int64_t ttl;
+    uint8_t renew;
+    bool event_time;
     // Of the open operator:
     uint32_t number, mask; // mask: of key numbers, 0 where the state has none
     bool opened, borrows;  // borrows: rows that were read point into what they were read from

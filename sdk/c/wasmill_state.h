@@ -267,7 +267,10 @@ WM_SLOW_ void wm_scan_end_(wm_scan_ *scan) {
         const S *rows = (const S *)s->rows;                                                            \
         uint8_t *flags = s->flags;                                                                     \
         wm_output *o = &s->puts;                                                                       \
-        for (uint32_t key = 0, count = s->count; key < count; key++) {                                 \
+        uint32_t changes = s->borrows ? 0 : wm_value_changes_(s), *keys = o->origin;                   \
+        wm_out *columns = o->columns;                                                                  \
+        for (uint32_t row = 0; row < changes; row++) S##_put_(columns, row, &rows[keys[row]]);         \
+        for (uint32_t key = 0, count = s->borrows ? s->count : 0; key < count; key++) {                \
             if ((flags[key] & WM_CHANGED_) == 0) continue;                                             \
             uint32_t row = wm_put_(o, key, (flags[key] & WM_PRESENT_) == 0);                           \
             S##_put_(o->columns, row, &rows[key]);                                                     \
@@ -304,6 +307,27 @@ WM_SLOW_ void wm_scan_end_(wm_scan_ *scan) {
         N##_put(0);                                                                                    \
         __builtin_memset(N.flags, WM_PRESENT_ | WM_CHANGED_, N.count);                                 \
     }
+
+// wm_value_changes_ makes a row of s->puts for each value that has changed and returns how many these are; the caller
+// writes their columns. It is for rows of a fixed size, which fit into one batch.
+WM_SLOW_ uint32_t wm_value_changes_(wm_state *s) {
+    wm_output *o = &s->puts;
+    uint32_t n = 0, count = s->count;
+    if (o->room < count) wm_reserve_(o, count);
+    uint32_t *keys = o->origin;
+    uint8_t *kinds = o->kind, *flags = s->flags, removes = 0;
+    for (uint32_t key = 0; key < count; key++) { // no branch but the loop's
+        uint8_t kind = (flags[key] & WM_PRESENT_) != 0 ? 0 : WM_KIND_DELETE_, changed = flags[key] / WM_CHANGED_;
+        keys[n] = key;
+        kinds[n] = kind;
+        removes |= kind & (uint8_t)-changed;
+        flags[key] &= WM_PRESENT_;
+        n += changed;
+    }
+    o->rows = n;
+    o->removes = removes != 0;
+    return n;
+}
 
 // wm_value_load_ reads the values of all keys.
 WM_SLOW_ void wm_value_load_(wm_state *s) {
