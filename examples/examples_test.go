@@ -110,11 +110,14 @@ func TestPercentiles(t *testing.T) {
 func TestLate(t *testing.T) {
 	t.Parallel()
 	root := tree(t, "late")
-	args := []string{"--bound", "30", "--lateness", "120", "--batch", "1024", "--ndjson"}
-	got := pipeline(t, filepath.Join(root, "late", "pipeline.yaml"))
+	args := []string{"--bound", "30", "--lateness", "120", "--ndjson"}
+	file := filepath.Join(root, "late", "pipeline.yaml")
+	got := pipeline(t, file)
 	same(t, "results and corrections", got, oracle(t, "flights/oracle/oracle.py", append(args, "updates")...))
 	late := oracle(t, "flights/oracle/oracle.py", append(args, "late")...)
 	same(t, "late rows", lines(t, read(t, filepath.Join(root, "late", "too_late.json"))), without(t, late, "line"))
+	write(t, file, append(read(t, file), "\noptions: { parallelism: 3, batch_rows: 77 }\n"...))
+	same(t, "the same in other batches", pipeline(t, file), got)
 
 	last := map[string]string{}
 	for _, row := range got {

@@ -12,7 +12,7 @@
     python3 oracle.py long-hauls                its side output
     python3 oracle.py failures                  the rows that it fails, with their line number
 
-Options: --file FILE, --bound MINUTES, --lateness MINUTES, --batch ROWS, --window MINUTES, --ndjson.
+Options: --file FILE, --bound MINUTES, --lateness MINUTES, --window MINUTES, --ndjson.
 
 Semantics, by which an engine's answer can be compared row by row:
 
@@ -28,9 +28,8 @@ Order       results by window start, then origin.
 Lateness    The file is read in order, as one split. Before a row is looked at, the watermark is
             the newest event time of the rows before it, minus BOUND; it never goes back. The row
             is late, and counts nowhere but in `late`, if window end + LATENESS <= watermark.
-            With --batch N the watermark moves only after every N-th row, as in an engine that
-            computes it once a batch. Without --bound no row is late. Results are the final ones:
-            a row that comes within the allowed lateness has corrected its window.
+            Without --bound no row is late. Results are the final ones: a row that comes within the
+            allowed lateness has corrected its window.
 
 Updates     A window gives its result once its end <= watermark, windows that are due at once by
             their start. A row within the allowed lateness gives the corrected result at once.
@@ -74,7 +73,7 @@ def split_late(rows, args):
         too_late = watermark is not None and row["start"] + args.window + args.lateness <= watermark
         (late if too_late else in_time).append(row)
         newest = row["minute"] if newest is None else max(newest, row["minute"])
-        if args.bound is not None and number % args.batch == 0:
+        if args.bound is not None:
             watermark = newest - args.bound
     return in_time, late
 
@@ -90,7 +89,7 @@ def updates(rows, args):
                 fired.add(start)
                 yield window(start, args) | aggregate(open_windows[start])
 
-    for number, row in enumerate(rows, 1):
+    for row in rows:
         start = row["minute"] - row["minute"] % args.window
         newest = max(newest, row["minute"])
         if start + args.window + args.lateness > watermark:
@@ -98,9 +97,8 @@ def updates(rows, args):
             if start + args.window <= watermark:
                 fired.add(start)
                 yield window(start, args) | aggregate(open_windows[start])
-        if number % args.batch == 0:
-            watermark = newest - args.bound
-            yield from due()
+        watermark = newest - args.bound
+        yield from due()
     watermark = sys.maxsize
     yield from due()
 
@@ -220,7 +218,6 @@ def main():
     parser.add_argument("--window", type=at_least(1), default=60, help="minutes")
     parser.add_argument("--bound", type=at_least(0), help="out-of-orderness that is waited for, in minutes")
     parser.add_argument("--lateness", type=at_least(0), default=0, help="allowed lateness in minutes")
-    parser.add_argument("--batch", type=at_least(1), default=1, help="rows between two watermarks")
     parser.add_argument("--late-after", type=at_least(0), default=15, help="delay of a late movement in minutes")
     parser.add_argument("--n", type=at_least(1), default=3, help="length of `busiest`")
     parser.add_argument("--ndjson", action="store_true", help="NDJSON in place of CSV")
