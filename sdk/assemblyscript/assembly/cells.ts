@@ -1,9 +1,8 @@
 // Copyright The wasmill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { BinaryColumn, BoolColumn, BytesColumn, Column, ListColumn, NumberColumn, Columns, StringColumn } from "./input";
-import { OutBinary, OutBool, OutBytes, OutColumn, OutList, OutNumber, OutString, OutStruct, appendValue } from "./columns";
-import { Type } from "./wire";
+import { BoolColumn, BytesColumn, Column, Columns, ListColumn, NumberColumn, StringColumn } from "./input";
+import { OutBool, OutBytes, OutColumn, OutList, OutNumber, OutString, OutStruct, appendValue } from "./columns";
 
 /** Rows of a state, one of which may be at hand. */
 export abstract class Rows {
@@ -97,7 +96,10 @@ export class BytesCell extends Cell {
   }
 }
 
-/** A list: declare its item on items and on to alike, read items from first() to end(), write on to. */
+/**
+ * A list: declare its item on items and on writer alike; that of items is read from first() to end(), as a
+ * ListColumn's is, that of writer is set, as an OutList's is.
+ */
 export class ListCell extends Cell {
   get items(): ListColumn {
     return changetype<ListColumn>(this.from);

@@ -122,7 +122,7 @@ export abstract class RowState extends KeyedState {
     this.at = -1;
   }
 
-  /** Takes the rows of a result; which one is at hand is still to be said. */
+  /** Points the columns at the rows of a result; select says which one is at hand. */
   protected take(result: usize): void {
     this.reader.bind(result);
   }
@@ -205,7 +205,7 @@ export class ReducingState extends RowState {
   }
 }
 
-/** The most that the host is asked to end a scan with. */
+/** The limit that ends a scan. */
 const END: i32 = -1;
 
 /** A state of several rows for each key, which can be gone through in order. */

@@ -36,6 +36,13 @@ export abstract class State {
 
   constructor(readonly from: Column, readonly to: OutColumn) {}
 
+  /** Of a value that is known to be there: whether it is not null. */
+  // @ts-ignore: decorator
+  @inline
+  protected isSet(i: i32): bool {
+    return (load<u8>(this.has + i) & HAS) != 0;
+  }
+
   // @ts-ignore: decorator
   @inline
   protected at(i: i32): usize {
@@ -147,14 +154,20 @@ export class NumberState<T> extends State {
   }
 
   give(i: i32): void {
-    if (this.isNull(i)) this.to.setNull();
-    else changetype<OutNumber<T>>(this.to).set(this.get(i));
+    if (!this.isSet(i)) this.to.setNull();
+    else changetype<OutNumber<T>>(this.to).set(load<T>(this.values + (<usize>i << 3)));
+  }
+
+  private isAllSet(count: i32): bool {
+    const has = this.has;
+    let i = 0;
+    for (; i + 8 <= count; i += 8) if ((load<u64>(has + i) & 0x0101010101010101) != 0x0101010101010101) return false; // HAS
+    for (; i < count; i++) if (!this.isSet(i)) return false;
+    return true;
   }
 
   giveAll(count: i32): void {
-    let all = HAS;
-    for (let i = 0; i < count; i++) all &= load<u8>(this.has + i);
-    if (sizeof<T>() != 8 || !all || this.to.count > 0) return super.giveAll(count);
+    if (sizeof<T>() != 8 || this.to.count > 0 || !this.isAllSet(count)) return super.giveAll(count);
     memory.copy(changetype<OutNumber<T>>(this.to).fill(count), this.values, <usize>count << 3);
   }
 }
