@@ -25,8 +25,13 @@ const (
 	ProcessingTime = state.FirstReserved + 2
 )
 
-// prefetch is how many timers of a group are read at a time.
-var prefetch = state.Limit{Entries: 64, Bytes: 64 << 10}
+// How many timers of a group are read at a time: few at first, for a timer that is set among those read makes them be
+// read anew, and twice as many each time when more of them are asked for.
+const (
+	firstPrefetch = 8
+	mostPrefetch  = 64
+	prefetchBytes = 64 << 10
+)
 
 // prefix is the size of what comes before a timer's time.
 const prefix = 5
@@ -46,6 +51,7 @@ type Timers struct {
 	heads  []*head // by group
 	groups queue   // the same, the earliest first
 	key    []byte
+	end    []byte
 	values state.Strings
 	due    Timer // what Next returned
 }
@@ -57,6 +63,7 @@ type head struct {
 	keys   state.Strings
 	at     int    // of the next one in keys
 	from   []byte // where to read on; what lies before is in keys, or gone
+	ahead  int    // how many were read at once
 	filled bool   // keys hold all from at to from
 	next   int64  // no timer of the group is earlier; valid unless empty
 	empty  bool
@@ -212,7 +219,11 @@ func (t *Timers) read(h *head) error {
 	case !h.filled && h.next > -1<<63:
 		from = state.AppendTime(begin, h.next)
 	}
-	_, err := t.store.Scan(from, state.AppendEnd(nil, begin[:prefix]), prefetch, &h.keys, &t.values)
+	if h.ahead = min(2*h.ahead, mostPrefetch); !h.filled || h.ahead == 0 {
+		h.ahead = firstPrefetch
+	}
+	t.end = state.AppendEnd(t.end[:0], begin[:prefix])
+	_, err := t.store.Scan(from, t.end, state.Limit{Entries: h.ahead, Bytes: prefetchBytes}, &h.keys, &t.values)
 	h.at, h.filled, t.key = 0, err == nil, begin
 	if last := h.keys.Len() - 1; last >= 0 {
 		h.from = state.AppendNext(h.from[:0], h.keys.At(last))
