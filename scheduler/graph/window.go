@@ -53,6 +53,8 @@ type Window struct {
 	Updates   window.Updates `yaml:"updates"` // how a result comes that replaces one before
 	// Purge is whether rows that are in a result are in no later one of their window, which is of a key's own.
 	Purge bool `yaml:"purge"`
+	// Keep is which rows of a window, which is of a key's own, its results are of; nil: all.
+	Keep *Keep `yaml:"keep"`
 	// TwoPhase is whether rows are aggregated before they are sent to the subtask of their key, and
 	// merged there. Nil: where that gives the same results and there are several subtasks.
 	TwoPhase *bool `yaml:"two_phase"`
@@ -355,6 +357,9 @@ func (c *checker) windowAbout(o *Operator) string {
 		}
 		if w.Purge {
 			s.WriteString(", purge")
+		}
+		if w.Keep != nil {
+			s.WriteString(", " + w.Keep.about())
 		}
 	}
 	if len(o.Key) > 0 {

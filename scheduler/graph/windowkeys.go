@@ -4,12 +4,27 @@
 package graph
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/scheduler/window"
 )
+
+// Keep is which rows of a window are kept: so many, or those of so much event time before the latest. Exactly one
+// is set.
+type Keep struct {
+	Rows int64         `yaml:"rows"`
+	Time time.Duration `yaml:"time"`
+}
+
+func (k *Keep) about() string {
+	if k.Rows != 0 {
+		return fmt.Sprintf("keep rows %d", k.Rows)
+	}
+	return "keep time " + durationText(k.Time)
+}
 
 // ownKeys are the keys of which one makes windows that each key has of its own.
 var ownKeys = []string{"session", "session_gap", "count", "global"}
@@ -20,7 +35,7 @@ func (c *checker) says(w *Window, where place) func(name string) bool {
 		"tumble": w.Tumble != 0, "slide": w.Slide != 0, "cumulate": w.Cumulate != 0, "size": w.Size != 0, "offset": w.Offset != 0,
 		"zone": w.Zone != "", "two_phase": w.TwoPhase != nil, "session": w.Session != 0, "session_gap": w.SessionGap != "",
 		"count": w.Count != 0, "every": w.Every != 0, "global": w.Global, "lateness": w.Lateness != 0, "early": w.Early != 0,
-		"early_rows": w.EarlyRows != 0, "purge": w.Purge,
+		"early_rows": w.EarlyRows != 0, "purge": w.Purge, "keep": w.Keep != nil,
 	}
 	return func(name string) bool { return set[name] || c.given(where.under(name)) }
 }
@@ -33,8 +48,10 @@ func (c *checker) perKey(w *Window, where place, spec *window.Spec, in *stream) 
 		c.report(where.under("every").itsKey(), "add count: 100, or write early_rows", "every says when windows of so many rows end, and there is no count")
 	}
 	if len(own) == 0 {
-		if w.Purge {
-			c.report(where.under("purge").itsKey(), "leave it out", "purge is of session and global windows; those that are the same for all keys keep their rows")
+		for _, key := range []string{"purge", "keep"} {
+			if says(key) {
+				c.report(where.under(key).itsKey(), "leave it out", "%s is of session and global windows; those that are the same for all keys are of all their rows", key)
+			}
 		}
 		return false
 	}
@@ -62,10 +79,29 @@ func (c *checker) perKey(w *Window, where place, spec *window.Spec, in *stream) 
 	if in.changes {
 		c.report(where.under(own[0]).itsKey(), "write tumble: 10s instead, or have the window read what comes before the updates begin", "the rows of a window by %s can't be taken back, and its input does that", own[0])
 	}
+	if w.Keep != nil && own[0] != "count" {
+		c.keep(w.Keep, where.under("keep"), spec)
+	}
 	if w.Purge && w.Updates != window.Append {
 		c.report(where.under("updates").itsKey(), "leave it, or purge, out", "a result after a purge is of other rows, and updates none")
 	}
 	return true
+}
+
+// keep checks which rows are kept.
+func (c *checker) keep(k *Keep, where place, spec *window.Spec) {
+	byRows, byTime := k.Rows != 0 || c.given(where.under("rows")), k.Time != 0 || c.given(where.under("time"))
+	switch {
+	case byRows && byTime:
+		c.report(where.under("time").itsKey(), "keep one", "a window keeps so many rows, or rows for some time, not both")
+	case byRows && (k.Rows < 1 || k.Rows > window.MaxKeepRows):
+		c.report(where.under("rows"), "", "rows is %d; it can be 1 to %d", k.Rows, window.MaxKeepRows)
+	case byTime:
+		c.micros(k.Time, time.Microsecond, window.MaxSize, where.under("time"))
+	case !byRows:
+		c.missing(where.under("rows"), "write keep: {rows: 100} or keep: {time: 10m}", "keep does not say which rows")
+	}
+	spec.Keep = &window.Keep{Rows: k.Rows, Time: k.Time}
 }
 
 // meaningless returns the keys that mean nothing to windows of a kind.
@@ -73,7 +109,7 @@ func (c *checker) meaningless(kind string) []string {
 	keys := []string{"size", "offset", "zone", "two_phase"}
 	switch kind {
 	case "count":
-		return append(keys, "lateness", "early", "early_rows", "purge")
+		return append(keys, "lateness", "early", "early_rows", "purge", "keep")
 	case "global":
 		return append(keys, "lateness")
 	}

@@ -88,7 +88,7 @@ func (m *arrivalModel) emit(a *arrivals) {
 	if len(a.rows) == 0 {
 		return
 	}
-	values := compute(a.rows)
+	values := compute(keepOf(m.spec.Keep, a.rows))
 	switch {
 	case m.spec.Updates == Append || a.told == nil:
 		m.give(a, a.rows, batch.Insert, values)
@@ -166,6 +166,9 @@ func randomArrivals(r *rand.Rand) Spec {
 		spec.Updates = Updates(r.IntN(3))
 	}
 	spec.Purge = spec.Updates == Append && r.IntN(2) == 0
+	if spec.Aggregates[1].Module == nil {
+		spec.Keep = randomKeep(r, 10*time.Microsecond)
+	}
 	return spec
 }
 
@@ -199,8 +202,8 @@ type arrivalCase struct {
 }
 
 func (a arrivalCase) String() string {
-	return fmt.Sprintf("%v; key %v, count %v, early %v, %d rows, updates %d, purge %v, memory %d",
-		a.c, a.spec.Key, a.spec.Count, a.spec.Early, a.spec.EarlyRows, a.spec.Updates, a.spec.Purge, a.spec.Memory)
+	return fmt.Sprintf("%v; key %v, count %v, early %v, %d rows, updates %d, purge %v, keep %v, memory %d",
+		a.c, a.spec.Key, a.spec.Count, a.spec.Early, a.spec.EarlyRows, a.spec.Updates, a.spec.Purge, a.spec.Keep, a.spec.Memory)
 }
 
 func TestWindowsByArrivalGiveWhatANaiveModelGives(t *testing.T) {

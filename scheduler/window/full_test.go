@@ -76,6 +76,23 @@ func TestWindowThatIsTooFullNamesItsKey(t *testing.T) {
 	}
 }
 
+func TestWindowThatKeepsTooMuchNamesItsKey(t *testing.T) {
+	pool, out := &batch.Pool{}, &sizes{}
+	w := made(t, pool, collecting(Spec{Global: true, Keep: &Keep{Time: time.Second}}))
+	for at := abi.EventTime(0); at < 10_000_000; at += 100_000 { // ten rows are kept at a time
+		process(t, w, out, textOf(pool, "ann", MaxKeepBytes/12, at))
+	}
+	var err error
+	for at := abi.EventTime(0); at < 900_000 && err == nil; at += 50_000 {
+		b := textOf(pool, "bob", MaxKeepBytes/15, at)
+		err = w.Process(t.Context(), 0, b, out)
+		b.Release()
+	}
+	if err == nil || !strings.Contains(err.Error(), `a window of key user "bob" keeps 15 rows`) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 func TestLargeResultsComeInSmallBatches(t *testing.T) {
 	for _, spec := range []Spec{{Size: time.Second}, {Session: &Session{Gap: time.Second}}} {
 		pool, out := &batch.Pool{}, &sizes{}

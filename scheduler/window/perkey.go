@@ -58,6 +58,9 @@ type PerKey struct {
 	live    int     // keys with windows
 	changed []uint32
 	told    int64 // bytes of results that may be replaced
+	kept    int64 // bytes of rows that windows keep
+	keeps   []int // columns of theirs
+	rebuilt *batch.Builder
 
 	// Scratch of one batch.
 	batch   *batch.Batch
@@ -81,7 +84,7 @@ type PerKey struct {
 type ofKey struct {
 	windows []ofWindow
 	due     abi.EventTime // of its timer; watermark.Min where none is set
-	rows    int64         // of windows by count: so many have come, or as many windows fewer
+	rows    int64         // that have come, or fewer by whole windows, where windows are by count; of rows that are kept the last number
 	dropped int           // windows that were just dropped from the beginning
 	early   bool          // a timer of processing time is set since it was last read
 	stored  bool          // the store has it
@@ -94,6 +97,7 @@ type ofWindow struct {
 	slot       uint32
 	changed    bool  // since the last result
 	since      int64 // rows since then
+	kept       keptRows
 	told       []told
 }
 
@@ -142,7 +146,7 @@ func NewPerKey(ctx operator.Context, spec Spec) (*PerKey, error) {
 	if spec.Early > 0 {
 		w.clock = timer.New(ctx.State, timer.ProcessingTime)
 	}
-	if w.groups, err = newAccumulators(ctx, &spec, spec.Purge); err != nil {
+	if w.groups, err = newAccumulators(ctx, &spec, spec.Purge || spec.Keep != nil); err != nil {
 		return nil, err
 	}
 	w.groups.keyOf = w.keyOf
@@ -155,6 +159,9 @@ func NewPerKey(ctx operator.Context, spec Spec) (*PerKey, error) {
 		w.add = w.session
 	}
 	w.index = index{key: w.key}
+	if spec.Keep != nil {
+		w.keeps, w.rebuilt = spec.keptColumns(), ctx.Pool.NewBuilder(spec.Input)
+	}
 	w.results = newResults(&spec, ctx.Pool.NewBuilder(schema), &keeper{accumulators: w.groups})
 	return w, nil
 }
@@ -273,7 +280,11 @@ func (w *PerKey) put(ctx context.Context, row int, place uint32, of *ofWindow) e
 	if w.modules && (fired || w.spec.EarlyRows > 0) {
 		return w.putAlone(ctx, row, place, of)
 	}
-	w.stage(row, of.slot)
+	if w.spec.Keep == nil {
+		w.stage(row, of.slot)
+	} else if err := w.keep(row, &w.keys[place], of); err != nil {
+		return err
+	}
 	if w.counts(of, fired) {
 		w.groups.marks[of.slot] |= pending
 		w.due = append(w.due, firing{place: place, slot: of.slot})

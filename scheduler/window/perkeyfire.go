@@ -100,6 +100,7 @@ func (w *PerKey) forget(place uint32) error {
 // drop releases what a window has in memory.
 func (w *PerKey) drop(of *ofWindow) {
 	w.groups.release([]uint32{of.slot})
+	w.kept -= of.kept.size()
 	for i := range of.told {
 		w.told -= int64(len(of.told[i].values))
 	}
@@ -182,8 +183,16 @@ func (w *PerKey) give(ctx context.Context, all []firing, out operator.Output) er
 			r.slots = append(r.slots, f.slot)
 		}
 		n := w.groups.few(r.slots)
+		if w.spec.Keep != nil {
+			n = 1 // how large results are is not known before the rows are there
+		}
 		some := rest[:n]
 		rest = rest[n:]
+		if w.spec.Keep != nil {
+			if err := w.foldKept(ctx, some); err != nil {
+				return err
+			}
+		}
 		to := r.rows
 		if r.updates != Append {
 			to = r.fresh
@@ -219,11 +228,12 @@ func (w *PerKey) gave(f firing) {
 	of := w.window(f)
 	of.changed, of.since = false, 0
 	w.write(f.place)
+	if w.spec.Purge || w.spec.Keep != nil {
+		w.empty(of.slot)
+	}
 	if w.spec.Purge {
-		for i := range w.groups.members {
-			w.groups.members[i].Clear([]uint32{of.slot})
-		}
-		w.groups.rows[of.slot] = 0
+		w.kept -= of.kept.size()
+		of.kept = keptRows{}
 	}
 }
 

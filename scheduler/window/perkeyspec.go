@@ -21,6 +21,9 @@ func (s *Spec) checkPerKey() error {
 			kinds++
 		}
 	}
+	if err := s.checkKeep(); err != nil {
+		return err
+	}
 	switch {
 	case kinds > 1:
 		return fmt.Errorf("a window is one of a session, a count of rows, and global")

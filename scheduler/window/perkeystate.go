@@ -106,6 +106,7 @@ func (w *PerKey) parseWindow(k *ofKey, of *ofWindow, p *parser) {
 		w.told += int64(len(t.values))
 		of.told = append(of.told, t)
 	}
+	w.parseKept(of, p)
 	if p.err == nil {
 		p.rest, p.err = w.groups.appendAccumulators(p.rest)
 	}
@@ -132,7 +133,7 @@ func (w *PerKey) appendWindow(dst []byte, k *ofKey, of *ofWindow) []byte {
 		dst = state.AppendTime(state.AppendTime(dst, int64(t.start)), int64(t.end))
 		dst = state.AppendSized(dst, t.values)
 	}
-	return dst
+	return w.appendKeptRows(dst, of)
 }
 
 // Flush writes the keys that differ from what the store has.
@@ -193,7 +194,7 @@ func (w *PerKey) save(places []uint32, saved *batch.Batch) error {
 
 // memory returns about how many bytes the operator holds.
 func (w *PerKey) memory() int64 {
-	return w.groups.memory() + w.index.memory() + w.told + 64*int64(len(w.keys)) + 64*int64(w.groups.live)
+	return w.groups.memory() + w.index.memory() + w.told + w.kept + 64*int64(len(w.keys)) + 64*int64(w.groups.live)
 }
 
 // fewKeys is how many keys without windows may lie in memory whatever the others are.

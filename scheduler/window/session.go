@@ -112,6 +112,11 @@ func (w *PerKey) unite(ctx context.Context, k *ofKey, from, to int) error {
 		if err := w.groups.absorb(ctx, []uint32{into.slot}, []uint32{other.slot}); err != nil {
 			return err
 		}
+		if w.spec.Keep != nil {
+			w.kept -= into.kept.size() + other.kept.size()
+			w.spec.Keep.unite(&into.kept, &other.kept)
+			w.kept += into.kept.size()
+		}
 		into.end = other.end
 		into.since += other.since
 		into.changed = into.changed || other.changed

@@ -31,6 +31,38 @@ type sessionModel struct {
 	results []operatortest.Row
 	late    []operatortest.Row
 	failed  int
+	came    map[*any]int // by a row's first value: when it came
+}
+
+// keepOf returns those of some rows, in the order in which they came, that a result is of.
+func keepOf(k *Keep, rows []operatortest.Row) []operatortest.Row {
+	switch {
+	case k == nil:
+		return rows
+	case k.Rows > 0:
+		return rows[max(0, len(rows)-int(k.Rows)):]
+	}
+	var kept []operatortest.Row
+	latest := rows[0].Time
+	for _, r := range rows {
+		latest = max(latest, r.Time)
+	}
+	for _, r := range rows {
+		if latest-r.Time < abi.EventTime(k.Time.Microseconds()) {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+func randomKeep(r *rand.Rand, scale time.Duration) *Keep {
+	switch r.IntN(4) {
+	case 0:
+		return &Keep{Rows: 1 + r.Int64N(5)}
+	case 1:
+		return &Keep{Time: max(time.Duration(1+r.IntN(30))*scale/10/time.Microsecond*time.Microsecond, time.Microsecond)}
+	}
+	return nil
 }
 
 type naiveSession struct {
@@ -83,6 +115,7 @@ func (m *sessionModel) row(r operatortest.Row) {
 		m.late = append(m.late, r)
 		return
 	}
+	m.came[&r.Values[0]] = len(m.came)
 	s.rows = append(s.rows, r)
 	m.keys[name] = append(apart, s)
 	if s.since++; s.ends <= m.mark || m.spec.EarlyRows > 0 && s.since >= m.spec.EarlyRows {
@@ -100,7 +133,8 @@ func (m *sessionModel) emit(s *naiveSession) {
 	if len(s.rows) == 0 {
 		return
 	}
-	row := append([]any{int64(s.begins), int64(s.ends)}, compute(s.rows)...)
+	slices.SortStableFunc(s.rows, func(a, b operatortest.Row) int { return cmp.Compare(m.came[&a.Values[0]], m.came[&b.Values[0]]) })
+	row := append([]any{int64(s.begins), int64(s.ends)}, compute(keepOf(m.spec.Keep, s.rows))...)
 	if m.spec.Purge {
 		s.rows = nil
 	}
@@ -203,6 +237,7 @@ func randomSessions(r *rand.Rand) (Spec, []operatortest.Event) {
 	}
 	spec.Purge = spec.Updates == Append && r.IntN(3) == 0
 	spec.Memory = []int64{0, 1, 3000}[r.IntN(3)]
+	spec.Keep = randomKeep(r, scale)
 	like := Spec{Size: scale}
 	events := script(r, &like, r.IntN(4) == 0)
 	for i := range events {
@@ -220,7 +255,7 @@ func randomSessions(r *rand.Rand) (Spec, []operatortest.Event) {
 func compareSessions(t *testing.T, seed uint64, cases []operatortest.Case) {
 	t.Helper()
 	spec, events := randomSessions(rand.New(rand.NewPCG(seed, 12)))
-	m := &sessionModel{spec: spec, mark: watermark.Min, now: operatortest.Start, keys: map[string][]*naiveSession{}}
+	m := &sessionModel{spec: spec, mark: watermark.Min, now: operatortest.Start, keys: map[string][]*naiveSession{}, came: map[*any]int{}}
 	m.run(events)
 	want, late := operatortest.Lines(m.results), operatortest.Lines(m.late)
 	subject := operatortest.Subject{
@@ -250,8 +285,8 @@ type sessionCase struct {
 }
 
 func (s sessionCase) String() string {
-	return fmt.Sprintf("%v; key %v, gap %v, lateness %v, early %v, %d rows, updates %d, purge %v, memory %d",
-		s.c, s.spec.Key, s.spec.Session.Gap, s.spec.Lateness, s.spec.Early, s.spec.EarlyRows, s.spec.Updates, s.spec.Purge, s.spec.Memory)
+	return fmt.Sprintf("%v; key %v, gap %v, lateness %v, early %v, %d rows, updates %d, purge %v, keep %v, memory %d",
+		s.c, s.spec.Key, s.spec.Session.Gap, s.spec.Lateness, s.spec.Early, s.spec.EarlyRows, s.spec.Updates, s.spec.Purge, s.spec.Keep, s.spec.Memory)
 }
 
 func TestSessionsGiveWhatANaiveModelGives(t *testing.T) {

@@ -60,7 +60,9 @@ type Spec struct {
 	EarlyRows int64         // rows of a key between such results, of tumbling windows; 0 for none
 	Updates   Updates
 	// Purge says that rows which are in a result are in no later one. Of windows that each key has of its own.
-	Purge      bool
+	Purge bool
+	// Keep is which rows of a window its results are of; nil for all. Of session and global windows.
+	Keep       *Keep
 	Aggregates []Aggregate
 
 	// Memory is how many bytes the groups of a subtask may take in memory; 0 is DefaultMemory.
