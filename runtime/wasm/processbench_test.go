@@ -9,7 +9,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
@@ -106,14 +108,21 @@ func BenchmarkLedger(b *testing.B) {
 
 // BenchmarkTimers reports what it costs to set a timer for a row and to fire it, each of a key of its own.
 func BenchmarkTimers(b *testing.B) {
-	m := load(b, newEngine(b, wasm.Options{}), guests["go"](b))
+	for lang, module := range guests {
+		b.Run(lang, func(b *testing.B) { benchmarkTimers(b, load(b, newEngine(b, wasm.Options{}), module(b))) })
+	}
+}
+
+func benchmarkTimers(b *testing.B, m *wasm.Module) {
 	s := overStore(newStage(b))
 	sp := keyedSpec(b, m, s, "alarm")
 	o := openMap(b, m, s, sp)
 	const n = 1024
 	out, now := &sink{}, int64(0)
 	in := s.Pool.NewBuilder(sp.Inputs[0].Schema)
+	var spans []time.Duration
 	for b.Loop() {
+		start := time.Now()
 		for row := range n {
 			in.Column(0).AppendInt64(int64(row))
 			in.Column(1).AppendString("event")
@@ -130,9 +139,11 @@ func BenchmarkTimers(b *testing.B) {
 		if err := o.Watermark(b.Context(), abi.EventTime(now), out); err != nil {
 			b.Fatal(err)
 		}
+		spans = append(spans, time.Since(start))
 	}
 	if out.rows != b.N*n {
 		b.Fatalf("%d timers of %d fired", out.rows, b.N*n)
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/timer")
+	slices.Sort(spans) // the median is what other work on the machine disturbs the least
+	b.ReportMetric(float64(spans[len(spans)/2].Nanoseconds())/n, "ns/timer")
 }
