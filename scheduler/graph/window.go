@@ -51,9 +51,9 @@ type Window struct {
 	Early     time.Duration  `yaml:"early"`
 	EarlyRows int64          `yaml:"early_rows"`
 	Updates   window.Updates `yaml:"updates"` // how a result comes that replaces one before
-	// Purge is whether rows that are in a result are in no later one of their window, which is of a key's own.
+	// Purge is whether rows that are in a result are in no later one of their window, which does not overlap.
 	Purge bool `yaml:"purge"`
-	// Keep is which rows of a window, which is of a key's own, its results are of; nil: all.
+	// Keep is which rows of a window, which does not overlap, its results are of; nil: all.
 	Keep *Keep `yaml:"keep"`
 	// TwoPhase is whether rows are aggregated before they are sent to the subtask of their key, and
 	// merged there. Nil: where that gives the same results and there are several subtasks.

@@ -48,11 +48,7 @@ func (c *checker) perKey(w *Window, where place, spec *window.Spec, in *stream) 
 		c.report(where.under("every").itsKey(), "add count: 100, or write early_rows", "every says when windows of so many rows end, and there is no count")
 	}
 	if len(own) == 0 {
-		for _, key := range []string{"purge", "keep"} {
-			if says(key) {
-				c.report(where.under(key).itsKey(), "leave it out", "%s is of session and global windows; those that are the same for all keys are of all their rows", key)
-			}
-		}
+		c.chosen(w, where, spec, in, says)
 		return false
 	}
 	for _, other := range append([]string{"tumble", "slide", "cumulate"}, own[1:]...) {
@@ -79,13 +75,42 @@ func (c *checker) perKey(w *Window, where place, spec *window.Spec, in *stream) 
 	if in.changes {
 		c.report(where.under(own[0]).itsKey(), "write tumble: 10s instead, or have the window read what comes before the updates begin", "the rows of a window by %s can't be taken back, and its input does that", own[0])
 	}
-	if w.Keep != nil && own[0] != "count" {
+	if own[0] != "count" {
+		c.rows(w, where, spec)
+	}
+	return true
+}
+
+// chosen checks windows with a size whose results are of some of their rows.
+func (c *checker) chosen(w *Window, where place, spec *window.Spec, in *stream, says func(string) bool) {
+	c.rows(w, where, spec)
+	for _, key := range []string{"purge", "keep"} {
+		if key == "purge" && !w.Purge || key == "keep" && w.Keep == nil {
+			continue
+		}
+		at := where.under(key).itsKey()
+		for _, other := range []string{"slide", "cumulate"} {
+			if says(other) {
+				c.report(at, "leave it out", "%s is of tumbling, session and global windows; those that overlap share their rows", key)
+			}
+		}
+		if in.changes {
+			c.report(at, "leave it out", "the rows of a window with %s can't be taken back, and its input does that", key)
+		}
+		if w.TwoPhase != nil && *w.TwoPhase {
+			c.report(where.under("two_phase"), "leave it out", "a window with %s can't be aggregated in two phases", key)
+		}
+	}
+}
+
+// rows checks which rows results are of.
+func (c *checker) rows(w *Window, where place, spec *window.Spec) {
+	if w.Keep != nil {
 		c.keep(w.Keep, where.under("keep"), spec)
 	}
 	if w.Purge && w.Updates != window.Append {
 		c.report(where.under("updates").itsKey(), "leave it, or purge, out", "a result after a purge is of other rows, and updates none")
 	}
-	return true
 }
 
 // keep checks which rows are kept.

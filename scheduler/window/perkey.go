@@ -40,8 +40,9 @@ type PerKey struct {
 	now      func() time.Time
 	late     *atomic.Int64
 	mark     abi.EventTime
-	modules  bool // an aggregate may fail rows
-	counting counting
+	modules  bool     // an aggregate may fail rows
+	grid     grid     // of tumbling windows
+	counting counting // of windows by count
 	add      func(ctx context.Context, row int, place uint32) error
 
 	key       *keyColumns
@@ -155,6 +156,8 @@ func NewPerKey(ctx operator.Context, spec Spec) (*PerKey, error) {
 		w.add, w.counting = w.count, spec.Count.counting()
 	case spec.Global:
 		w.add = w.global
+	case spec.Size > 0:
+		w.add, w.grid = w.tumbling, newGrid(&spec)
 	default:
 		w.add = w.session
 	}

@@ -10,13 +10,16 @@ import (
 	"github.com/wasmill/wasmill/abi"
 )
 
-// PerKey says whether each key has windows of its own, whose operator NewPerKey returns.
-func (s *Spec) PerKey() bool { return s.Session != nil || s.Count != nil || s.Global }
+// PerKey says whether NewPerKey returns the operator: each key has windows of its own, or ones whose results are of
+// rows of its own choice.
+func (s *Spec) PerKey() bool {
+	return s.Session != nil || s.Count != nil || s.Global || s.Purge || s.Keep != nil
+}
 
 // checkPerKey returns what is not possible of windows that each key has of its own.
 func (s *Spec) checkPerKey() error {
 	kinds := 0
-	for _, is := range []bool{s.Session != nil, s.Count != nil, s.Global} {
+	for _, is := range []bool{s.Session != nil, s.Count != nil, s.Global, s.Size != 0} {
 		if is {
 			kinds++
 		}
@@ -25,13 +28,15 @@ func (s *Spec) checkPerKey() error {
 		return err
 	}
 	switch {
-	case kinds > 1:
-		return fmt.Errorf("a window is one of a session, a count of rows, and global")
-	case s.Size != 0 || s.Slide != 0 || s.Step != 0 || s.Offset != 0 || s.Zone != nil:
-		return fmt.Errorf("a window that is of a key's own has no size, slide, step, offset or zone")
+	case kinds != 1:
+		return fmt.Errorf("a window is one of a session, a count of rows, and global, or it has a size")
+	case s.Slide != 0 || s.Step != 0:
+		return fmt.Errorf("windows that overlap share their rows, and neither purge nor keep some")
+	case s.Size == 0 && (s.Offset != 0 || s.Zone != nil):
+		return fmt.Errorf("a window without a size has no offset or zone")
 	case s.Lateness < 0 || s.Lateness > MaxSize:
 		return fmt.Errorf("the allowed lateness is 0 to %v, not %v", MaxSize, s.Lateness)
-	case s.Lateness > 0 && s.Session == nil:
+	case s.Lateness > 0 && (s.Count != nil || s.Global):
 		return fmt.Errorf("no row is late for a window that does not end by event time: there is no lateness")
 	case s.Early < 0 || s.EarlyRows < 0:
 		return fmt.Errorf("early results come after some time or some rows, not %v or %d rows", s.Early, s.EarlyRows)
@@ -45,6 +50,8 @@ func (s *Spec) checkPerKey() error {
 		return fmt.Errorf("no result is updated without lateness and early results")
 	case s.Purge && s.Updates != Append:
 		return fmt.Errorf("a result that is purged is not updated: the next one is of other rows")
+	case s.Size != 0:
+		return s.checkSize()
 	case s.Count != nil:
 		return s.Count.check()
 	case s.Session != nil:

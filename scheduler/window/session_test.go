@@ -80,6 +80,9 @@ func (m *sessionModel) lateness() abi.EventTime {
 }
 
 func (m *sessionModel) gap(r operatortest.Row) (abi.EventTime, bool) {
+	if m.spec.Session == nil {
+		return 0, true
+	}
 	if m.spec.Session.Gap > 0 {
 		return abi.EventTime(m.spec.Session.Gap.Microseconds()), true
 	}
@@ -99,10 +102,15 @@ func (m *sessionModel) row(r operatortest.Row) {
 	}
 	name := fmt.Sprintf("%#v", key)
 	s := &naiveSession{key: key, begins: r.Time, ends: r.Time + gap}
+	if m.spec.Session == nil {
+		of := windowsOf(&m.spec, r.Time)[0]
+		s.begins, s.ends = of.start, of.end
+	}
+	begins, ends := s.begins, s.ends
 	var apart []*naiveSession
 	met := false
 	for _, other := range m.keys[name] {
-		if other.ends <= r.Time || other.begins >= r.Time+gap {
+		if other.ends <= begins || other.begins >= ends {
 			apart = append(apart, other)
 			continue
 		}
@@ -212,7 +220,8 @@ func (m *sessionModel) run(events []operatortest.Event) {
 	}
 }
 
-// randomSessions returns sessions with settings of each kind, and a stream for them.
+// randomSessions returns sessions, or tumbling windows that purge or keep some rows, with settings of each kind, and a
+// stream for them.
 func randomSessions(r *rand.Rand) (Spec, []operatortest.Event) {
 	in := streamSchema()
 	in.Fields = append(in.Fields, abi.Field{Name: "gap", Type: []abi.Type{abi.Int32, abi.Int64}[r.IntN(2)]})
@@ -238,6 +247,12 @@ func randomSessions(r *rand.Rand) (Spec, []operatortest.Event) {
 	spec.Purge = spec.Updates == Append && r.IntN(3) == 0
 	spec.Memory = []int64{0, 1, 3000}[r.IntN(3)]
 	spec.Keep = randomKeep(r, scale)
+	if r.IntN(4) == 0 {
+		spec.Session, spec.Size, spec.Offset = nil, scale, time.Duration(r.IntN(30)-15)*time.Microsecond
+		if !spec.Purge && spec.Keep == nil {
+			spec.Keep = &Keep{Rows: 3}
+		}
+	}
 	like := Spec{Size: scale}
 	events := script(r, &like, r.IntN(4) == 0)
 	for i := range events {
@@ -285,8 +300,8 @@ type sessionCase struct {
 }
 
 func (s sessionCase) String() string {
-	return fmt.Sprintf("%v; key %v, gap %v, lateness %v, early %v, %d rows, updates %d, purge %v, keep %v, memory %d",
-		s.c, s.spec.Key, s.spec.Session.Gap, s.spec.Lateness, s.spec.Early, s.spec.EarlyRows, s.spec.Updates, s.spec.Purge, s.spec.Keep, s.spec.Memory)
+	return fmt.Sprintf("%v; key %v, sessions %+v, size %v, lateness %v, early %v, %d rows, updates %d, purge %v, keep %v, memory %d",
+		s.c, s.spec.Key, s.spec.Session, s.spec.Size, s.spec.Lateness, s.spec.Early, s.spec.EarlyRows, s.spec.Updates, s.spec.Purge, s.spec.Keep, s.spec.Memory)
 }
 
 func TestSessionsGiveWhatANaiveModelGives(t *testing.T) {

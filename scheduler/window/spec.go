@@ -14,7 +14,8 @@
 // each so many of its rows. What follows an earlier result is a row like it, or an update.
 //
 // Or each key has windows of its own: sessions, which end when it has had no rows for some time; windows of so many
-// rows as they come; or one global window. PerKey is their operator, Aligned that of windows that all keys share.
+// rows as they come; or one global window. PerKey is their operator, and that of tumbling windows whose results are not of all their
+// rows; Aligned is that of windows that all keys share.
 //
 // Windows that overlap are sliced: a row is folded into one slice, and a window merges its slices.
 //
@@ -59,9 +60,9 @@ type Spec struct {
 	Early     time.Duration // processing time between results of windows that have not fired; 0 for none
 	EarlyRows int64         // rows of a key between such results, of tumbling windows; 0 for none
 	Updates   Updates
-	// Purge says that rows which are in a result are in no later one. Of windows that each key has of its own.
+	// Purge says that rows which are in a result are in no later one. Of windows that do not overlap.
 	Purge bool
-	// Keep is which rows of a window its results are of; nil for all. Of session and global windows.
+	// Keep is which rows of a window its results are of; nil for all. Of windows that do not overlap, as Purge.
 	Keep       *Keep
 	Aggregates []Aggregate
 
@@ -175,9 +176,10 @@ func (s *Spec) check() error {
 	if s.PerKey() {
 		return s.checkPerKey()
 	}
+	if err := s.checkSize(); err != nil {
+		return err
+	}
 	switch {
-	case s.Size < time.Microsecond || s.Size > MaxSize || s.Size%time.Microsecond != 0:
-		return fmt.Errorf("a window has a size of 1us to %v in whole microseconds, not %v", MaxSize, s.Size)
 	case s.Lateness < 0 || s.Lateness > MaxSize:
 		return fmt.Errorf("the allowed lateness is 0 to %v, not %v", MaxSize, s.Lateness)
 	case len(s.Aggregates) == 0:
@@ -191,9 +193,6 @@ func (s *Spec) check() error {
 	case s.Updates != Append && s.Lateness == 0 && s.Early == 0 && s.EarlyRows == 0 && !s.Changes:
 		return fmt.Errorf("no result is updated without lateness and early results")
 	}
-	if err := s.checkOverlap(); err != nil {
-		return err
-	}
 	for _, a := range s.Aggregates {
 		switch {
 		case !s.Changes:
@@ -206,8 +205,10 @@ func (s *Spec) check() error {
 	return nil
 }
 
-func (s *Spec) checkOverlap() error {
+func (s *Spec) checkSize() error {
 	switch {
+	case s.Size < time.Microsecond || s.Size > MaxSize || s.Size%time.Microsecond != 0:
+		return fmt.Errorf("a window has a size of 1us to %v in whole microseconds, not %v", MaxSize, s.Size)
 	case s.Slide < 0 || s.Step < 0 || s.Slide > 0 && s.Step > 0:
 		return fmt.Errorf("a window slides by %v or cumulates by %v", s.Slide, s.Step)
 	case s.Slide%time.Microsecond != 0 || s.Step%time.Microsecond != 0:
