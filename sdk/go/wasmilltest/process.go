@@ -107,11 +107,11 @@ func (o *Operator) run(r *Result, from, to int, prepare func(from, to int) func(
 	if !o.Reuse {
 		instance = o.fresh()
 	}
-	restore := o.store.snapshot()
+	o.store.keep()
 	process := prepare(from, to)
 	part := o.call(func() error { return process(instance) })
 	if len(part.Failures) > 0 && o.store.call.put {
-		restore()
+		o.store.restore()
 		first := from + slices.Min(slices.Collect(maps.Keys(part.Failures)))
 		o.run(r, from, first, prepare)
 		r.Failures[first] = part.Failures[first-from]

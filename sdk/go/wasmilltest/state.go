@@ -25,7 +25,8 @@ type store struct {
 	timers    map[timer]bool
 	keys      map[string][]cell // the cells of each key that was seen
 
-	call callState
+	call    callState
+	restore func() // to what keep was called for
 }
 
 // callState is what a store knows of the call at hand.
@@ -68,8 +69,8 @@ func newStore(t testing.TB, op *wire.Operator) *store {
 	return s
 }
 
-// snapshot returns a function that brings back what there is now.
-func (s *store) snapshot() (restore func()) {
+// keep has restore bring back what there is now.
+func (s *store) keep() {
 	var states []map[string][]entry
 	for _, rows := range s.states {
 		kept := map[string][]entry{}
@@ -79,7 +80,7 @@ func (s *store) snapshot() (restore func()) {
 		states = append(states, kept)
 	}
 	timers := maps.Clone(s.timers)
-	return func() { s.states, s.timers = states, timers }
+	s.restore = func() { s.states, s.timers = states, timers }
 }
 
 func (s *store) Watermark() int64 { return s.watermark }
