@@ -64,7 +64,7 @@ func TestAPipelineThatIsWrongNamesThePlace(t *testing.T) {
 		},
 		"an operator that is not named": {
 			generator + "operators:\n  a: {from: in, wasm: c.wasm}\nsinks:\n  out: {from: a, stdout: }\n",
-			`p.yaml:5:3: c.wasm has 9 operators; add operator: NAME; there are everything, split, route, shift, refuse, crash, say, mean and 1 more`,
+			`p.yaml:5:3: c.wasm has 15 operators; add operator: NAME; there are everything, split, route, shift, refuse, crash, say, mean and 7 more`,
 		},
 		"a configuration that the operator refuses": {
 			generator + "operators:\n  a: {from: in, wasm: c.wasm, operator: refuse, config: {limit: -1}}\nsinks:\n  out: {from: a, stdout: }\n",
