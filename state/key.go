@@ -25,8 +25,11 @@ type Group uint16
 const Unkeyed Group = 0xffff
 
 // GroupOf returns the group of an encoded key: its XXH64 modulo how many groups there are.
-func GroupOf(key []byte, groups int) Group {
-	hash, n := xxhash.Sum64(key), uint64(groups)
+func GroupOf(key []byte, groups int) Group { return GroupOfHash(xxhash.Sum64(key), groups) }
+
+// GroupOfHash returns the group of a key with an XXH64.
+func GroupOfHash(hash uint64, groups int) Group {
+	n := uint64(groups)
 	if n&(n-1) == 0 {
 		return Group(hash & (n - 1)) // the same, without a division
 	}

@@ -19,11 +19,15 @@ type keys struct {
 	numbers []uint32   // of each row
 	keys    []kind.Key // by number; their bytes lie in arena
 	arena   []byte
-	hashes  []uint64 // by number
-	ends    []int    // of each key in arena, by number
+	hashes  []uint64  // by number
+	spans   []stretch // of each key in arena, by number
+	ends    []int     // of each row's key in arena
 	index   []place32
 	round   uint32
 }
+
+// stretch is where a key lies in the arena.
+type stretch struct{ from, to int }
 
 // place32 is a place of the index, open addressing with linear probing: the number of a key, where
 // round is that of the call.
@@ -32,7 +36,7 @@ type place32 struct{ round, number uint32 }
 // begin empties k for a call with at most so many rows.
 func (k *keys) begin(rows int) {
 	k.numbers, k.keys, k.arena = k.numbers[:0], k.keys[:0], k.arena[:0]
-	k.hashes, k.ends = k.hashes[:0], k.ends[:0]
+	k.hashes, k.spans, k.ends = k.hashes[:0], k.spans[:0], k.ends[:0]
 	size := 64
 	for size < 2*rows {
 		size *= 2
@@ -47,56 +51,55 @@ func (k *keys) begin(rows int) {
 	}
 }
 
-// rows numbers the rows of a batch by the values of its key columns.
+// rows numbers the rows of a batch by the values of its key columns. All keys are encoded before the first is hashed: a
+// processor waits where what it has written just now by the byte is read by the word.
 func (k *keys) rows(b *batch.Batch, columns []int) {
 	k.begin(b.Rows())
 	for row := range b.Rows() {
-		at := len(k.arena)
 		for _, col := range columns {
 			k.arena = batch.AppendValue(k.arena, &b.Columns[col], row)
 		}
-		k.add(at)
+		k.ends = append(k.ends, len(k.arena))
+	}
+	from := 0
+	for _, to := range k.ends {
+		k.add(stretch{from, to})
+		from = to
 	}
 	k.settle()
 }
 
-// add numbers the next row, whose key is the last of the arena, from a place on, and says whether it is the
-// first of its key.
-func (k *keys) add(at int) (fresh bool) {
-	key := k.arena[at:]
+// add numbers the next row, whose key lies at a place of the arena, and says whether it is the first of its key.
+func (k *keys) add(at stretch) (fresh bool) {
+	key := k.arena[at.from:at.to]
 	hash := table.Hash(key)
 	mask := len(k.index) - 1
 	for slot := int(hash) & mask; ; slot = (slot + 1) & mask {
 		p := &k.index[slot]
 		if p.round != k.round {
-			*p = place32{k.round, uint32(len(k.ends))}
-			k.numbers = append(k.numbers, uint32(len(k.ends)))
+			*p = place32{k.round, uint32(len(k.spans))}
+			k.numbers = append(k.numbers, uint32(len(k.spans)))
 			k.hashes = append(k.hashes, hash)
-			k.ends = append(k.ends, len(k.arena))
+			k.spans = append(k.spans, at)
 			return true
 		}
 		if k.hashes[p.number] == hash && bytes.Equal(k.at(p.number), key) {
-			k.arena = k.arena[:at]
 			k.numbers = append(k.numbers, p.number)
 			return false
 		}
 	}
 }
 
-// at returns a key, valid until the next is added.
+// at returns a key, valid until the next is encoded.
 func (k *keys) at(number uint32) []byte {
-	from := 0
-	if number > 0 {
-		from = k.ends[number-1]
-	}
-	return k.arena[from:k.ends[number]]
+	at := k.spans[number]
+	return k.arena[at.from:at.to:at.to]
 }
 
 // settle makes the list of keys once all rows are numbered.
 func (k *keys) settle() {
-	for n := range k.ends {
-		key := k.at(uint32(n))
-		k.keys = append(k.keys, kind.Key{Group: state.Group(k.hashes[n] % uint64(k.groups)), Key: key[:len(key):len(key)]})
+	for n := range k.spans {
+		k.keys = append(k.keys, kind.Key{Group: state.GroupOfHash(k.hashes[n], k.groups), Key: k.at(uint32(n))})
 	}
 }
 

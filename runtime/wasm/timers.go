@@ -120,7 +120,7 @@ func (o *process) collect() (*batch.Batch, error) {
 		}
 		at := len(d.keys.arena)
 		d.keys.arena = append(d.keys.arena, t.Key...)
-		if !d.keys.add(at) {
+		if !d.keys.add(stretch{at, len(d.keys.arena)}) {
 			break
 		}
 		if err := o.appendTimer(t); err != nil {
