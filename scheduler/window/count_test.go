@@ -209,7 +209,7 @@ func (a arrivalCase) String() string {
 func TestWindowsByArrivalGiveWhatANaiveModelGives(t *testing.T) {
 	streams := uint64(15)
 	if testing.Short() {
-		streams = 8
+		streams = 4
 	}
 	for seed := range streams {
 		compareArrivals(t, seed, operatortest.Cases(seed))

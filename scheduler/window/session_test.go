@@ -307,7 +307,7 @@ func (s sessionCase) String() string {
 func TestSessionsGiveWhatANaiveModelGives(t *testing.T) {
 	streams := uint64(15)
 	if testing.Short() {
-		streams = 8
+		streams = 4
 	}
 	for seed := range streams {
 		compareSessions(t, seed, operatortest.Cases(seed))
@@ -332,7 +332,11 @@ func TestSessionsGiveTheSameOverStateOnDisk(t *testing.T) {
 
 // Rows that are not late make the sessions that lie apart by a gap where all rows are sorted.
 func TestSessionsAreWhereSortedRowsLieApart(t *testing.T) {
-	for seed := range uint64(200) {
+	streams := uint64(60)
+	if testing.Short() {
+		streams = 15
+	}
+	for seed := range streams {
 		r := rand.New(rand.NewPCG(seed, 13))
 		const gap, delay = 10, 40
 		spec := Spec{
