@@ -224,6 +224,7 @@ func TestWindowsByArrivalGiveWhatANaiveModelGives(t *testing.T) {
 }
 
 func FuzzWindowsByArrivalGiveWhatANaiveModelGives(f *testing.F) {
+	f.Add(uint64(204)) // rows as far apart as times can be
 	f.Fuzz(func(t *testing.T, seed uint64) { compareArrivals(t, seed, operatortest.Cases(seed)) })
 }
 

@@ -48,7 +48,7 @@ func keepOf(k *Keep, rows []operatortest.Row) []operatortest.Row {
 		latest = max(latest, r.Time)
 	}
 	for _, r := range rows {
-		if latest-r.Time < abi.EventTime(k.Time.Microseconds()) {
+		if r.Time > latest-abi.EventTime(k.Time.Microseconds()) { // times may be further apart than an int64 holds
 			kept = append(kept, r)
 		}
 	}
