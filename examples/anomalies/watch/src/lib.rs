@@ -3,7 +3,9 @@
 
 //! The operator `watch`: what is out of the ordinary at an airport.
 
-use wasmill::{EventTime, EventTimers, MapState, Output, Process, Result, Timer, Timestamp, ValueState, bail};
+use wasmill::{
+    EventTime, EventTimers, MapState, Output, Process, Result, Timer, Timestamp, ValueState, bail,
+};
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -84,7 +86,8 @@ pub struct Watch(Config);
 
 impl Process for Watch {
     const NAME: &'static str = "watch";
-    const DOC: &'static str = "Flights that are much later than usual at their airport, and airports that nobody leaves.";
+    const DOC: &'static str =
+        "Flights that are much later than usual at their airport, and airports that nobody leaves.";
     type Config = Config;
     type Key = Airport<'static>;
     type Input = Flight<'static>;
@@ -99,8 +102,17 @@ impl Process for Watch {
     }
 
     fn process(&mut self, flight: Flight, state: &mut State, out: &mut Out) -> Result {
-        let Flight { origin, date, delay } = flight;
-        let Config { deviations, flights, weight, silence } = self.0;
+        let Flight {
+            origin,
+            date,
+            delay,
+        } = flight;
+        let Config {
+            deviations,
+            flights,
+            weight,
+            silence,
+        } = self.0;
         let usual = state.usual.update();
         if usual.flights == 0 {
             usual.mean = delay as f64;
@@ -108,7 +120,12 @@ impl Process for Watch {
         let more = delay as f64 - usual.mean;
         let threshold = deviations * deviations * usual.variance;
         if usual.flights >= flights && more > 0.0 && more * more > threshold {
-            out.late.emit(Late { origin, date, delay, usual: usual.mean });
+            out.late.emit(Late {
+                origin,
+                date,
+                delay,
+                usual: usual.mean,
+            });
         }
         usual.flights += 1;
         usual.mean += weight * more;
@@ -123,8 +140,16 @@ impl Process for Watch {
 
     fn on_timer(&mut self, timer: Timer, key: Airport, state: &mut State, out: &mut Out) -> Result {
         let (since, until) = (timer.time.0 - self.0.silence * HOUR, timer.time.0);
-        if state.departures.range(Timestamp(since + 1)..Timestamp(until)).next().is_none() {
-            out.silent.emit(Silent { origin: key.origin, since: Timestamp(since) });
+        if state
+            .departures
+            .range(Timestamp(since + 1)..Timestamp(until))
+            .next()
+            .is_none()
+        {
+            out.silent.emit(Silent {
+                origin: key.origin,
+                since: Timestamp(since),
+            });
         }
         state.departures.remove(Timestamp(since));
         Ok(())
@@ -139,21 +164,37 @@ mod tests {
     use wasmill::testing::open;
 
     fn config() -> Config {
-        Config { deviations: 3.0, flights: 4, weight: 0.5, silence: 2 }
+        Config {
+            deviations: 3.0,
+            flights: 4,
+            weight: 0.5,
+            silence: 2,
+        }
     }
 
     fn flight(origin: &str, hour: i64, delay: i64) -> Flight<'_> {
-        Flight { origin, date: Timestamp(hour * HOUR), delay }
+        Flight {
+            origin,
+            date: Timestamp(hour * HOUR),
+            delay,
+        }
     }
 
     #[test]
     fn a_flight_is_late_that_is_much_later_than_those_before() {
         let mut watch = open::<Watch>(config()).unwrap();
         let delays = [10, 12, 10, 12, 300, 300];
-        let flights: Vec<Flight> = delays.iter().map(|&delay| flight("JFK", 0, delay)).collect();
+        let flights: Vec<Flight> = delays
+            .iter()
+            .map(|&delay| flight("JFK", 0, delay))
+            .collect();
         let run = watch.process(&flights);
         let late = run.rows(|out| &out.late);
-        assert_eq!(late.len(), 1, "the second one is not that far from what is usual by then");
+        assert_eq!(
+            late.len(),
+            1,
+            "the second one is not that far from what is usual by then"
+        );
         assert_eq!((late[0].delay, late[0].usual), (300, 11.25));
     }
 
@@ -173,17 +214,40 @@ mod tests {
     #[test]
     fn an_airport_is_silent_that_no_flight_leaves_for_hours() {
         let mut watch = open::<Watch>(config()).unwrap();
-        watch.process(&[flight("JFK", 5, 0), flight("JFK", 1, 0), flight("JFK", 2, 0)]);
-        let silent = |origin, hour| Silent { origin, since: Timestamp(hour * HOUR) };
+        watch.process(&[
+            flight("JFK", 5, 0),
+            flight("JFK", 1, 0),
+            flight("JFK", 2, 0),
+        ]);
+        let silent = |origin, hour| Silent {
+            origin,
+            since: Timestamp(hour * HOUR),
+        };
         let run = watch.advance_watermark(EventTime(4 * HOUR));
-        assert_eq!(run.rows(|out| &out.silent), [silent("JFK", 2)], "though a later departure is known");
+        assert_eq!(
+            run.rows(|out| &out.silent),
+            [silent("JFK", 2)],
+            "though a later departure is known"
+        );
         let run = watch.advance_watermark(EventTime(7 * HOUR));
         assert_eq!(run.rows(|out| &out.silent), [silent("JFK", 5)]);
     }
 
     #[test]
     fn a_configuration_that_makes_no_sense_is_refused() {
-        assert!(open::<Watch>(Config { weight: 1.5, ..config() }).is_err());
-        assert!(open::<Watch>(Config { silence: 0, ..config() }).is_err());
+        assert!(
+            open::<Watch>(Config {
+                weight: 1.5,
+                ..config()
+            })
+            .is_err()
+        );
+        assert!(
+            open::<Watch>(Config {
+                silence: 0,
+                ..config()
+            })
+            .is_err()
+        );
     }
 }

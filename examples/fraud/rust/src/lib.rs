@@ -3,7 +3,9 @@
 
 //! The operator `fraud`: stolen cards are tried with a small charge, then used for a large one.
 
-use wasmill::{Counter, EventTime, EventTimers, Output, Process, Result, Timer, Timestamp, ValueState, bail};
+use wasmill::{
+    Counter, EventTime, EventTimers, Output, Process, Result, Timer, Timestamp, ValueState, bail,
+};
 
 const SECOND: i64 = 1_000_000;
 
@@ -98,10 +100,18 @@ impl Process for Fraud {
 
     fn process(&mut self, charge: Charge, state: &mut State, out: &mut Out) -> Result {
         let Charge { card, amount, at } = charge;
-        let last = state.trial.get().map(|trial| (self.end(trial), trial.amount));
+        let last = state
+            .trial
+            .get()
+            .map(|trial| (self.end(trial), trial.amount));
         match last {
             Some((end, small)) if amount >= self.0.large && at.0 < end => {
-                out.main.emit(Alert { card, at, small, large: amount });
+                out.main.emit(Alert {
+                    card,
+                    at,
+                    small,
+                    large: amount,
+                });
                 out.alerts.add(1);
             }
             _ => {}
@@ -131,15 +141,28 @@ mod tests {
     use wasmill::testing::open;
 
     fn charge(card: &str, amount: i64, second: i64) -> Charge<'_> {
-        Charge { card, amount, at: Timestamp(second * SECOND) }
+        Charge {
+            card,
+            amount,
+            at: Timestamp(second * SECOND),
+        }
     }
 
     fn alert(card: &str, second: i64, small: i64, large: i64) -> Alert<'_> {
-        Alert { card, at: Timestamp(second * SECOND), small, large }
+        Alert {
+            card,
+            at: Timestamp(second * SECOND),
+            small,
+            large,
+        }
     }
 
     fn config(within: i64) -> Config {
-        Config { small: 100, large: 50_000, within }
+        Config {
+            small: 100,
+            large: 50_000,
+            within,
+        }
     }
 
     #[test]
@@ -154,7 +177,10 @@ mod tests {
             charge("a", 70000, 69),
             charge("a", 70000, 70),
         ]);
-        assert_eq!(run.rows(|out| &out.main), [alert("a", 3, 99, 50000), alert("a", 69, 1, 70000)]);
+        assert_eq!(
+            run.rows(|out| &out.main),
+            [alert("a", 3, 99, 50000), alert("a", 69, 1, 70000)]
+        );
         assert_eq!(run.count(|out| &out.alerts), 2);
     }
 
@@ -173,6 +199,13 @@ mod tests {
     #[test]
     fn a_configuration_that_makes_no_sense_is_refused() {
         assert!(open::<Fraud>(config(0)).is_err());
-        assert!(open::<Fraud>(Config { small: 2, large: 1, within: 1 }).is_err());
+        assert!(
+            open::<Fraud>(Config {
+                small: 2,
+                large: 1,
+                within: 1
+            })
+            .is_err()
+        );
     }
 }
