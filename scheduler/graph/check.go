@@ -95,6 +95,8 @@ type stream struct {
 	origins []string    // of the columns: `source "bids"`
 	// untimed says why rows have no event time, and what to do; "" where they have one.
 	untimed string
+	// writesTime says that a module writes each row's event time, of which there may yet be no watermark.
+	writesTime bool
 	// changes says that rows may be updates and deletions of rows before them: a changelog.
 	changes bool
 	// upserts says of a changelog that an update comes without the row that it replaces.

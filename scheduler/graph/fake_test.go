@@ -171,6 +171,9 @@ func fakeCatalog() Catalog {
 				Outputs: []describe.Port{{Name: "small", Forward: true}, {Name: "big", Fields: fields("price: int64, size: string")}, {Name: "dead_letters", Fields: fields("x: bool")}},
 			}}},
 			"process.wasm": {Operators: processes()},
+			"stamp.wasm": {Operators: []describe.Operator{{
+				Name: "stamp", Kind: describe.Map, Inputs: []describe.Port{{}}, Outputs: []describe.Port{{Forward: true, Time: true}},
+			}}},
 			"many.wasm": {Operators: []describe.Operator{
 				euros(), {Name: "mean", Kind: describe.Aggregate, Inputs: []describe.Port{{Fields: fields("price: int64")}},
 					Outputs: []describe.Port{{Fields: fields("mean: float64, n: int64")}}, Accumulator: &fields("a: struct<s: int64, n: int64>")[0]},

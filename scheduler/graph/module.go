@@ -221,6 +221,9 @@ func (c *checker) wasmMap(d *draft, o *Operator) {
 // mapped returns the stream of an output of a map.
 func (c *checker) mapped(d *draft, p *describe.Port, in *stream) *stream {
 	s := &stream{port: p.Name, schema: p.Schema(), untimed: in.untimed, changes: in.changes, upserts: in.upserts}
+	if s.writesTime = p.Time; p.Time && in.untimed != "" {
+		s.untimed = fmt.Sprintf("operator %q writes event times, and nothing makes a watermark of them; add to it time: {out_of_order: 5s}", d.name)
+	}
 	own := fmt.Sprintf("operator %q", d.name)
 	for range p.Fields {
 		s.origins = append(s.origins, own)

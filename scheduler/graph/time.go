@@ -139,7 +139,7 @@ func (c *checker) operatorTime(d *draft, o *Operator) {
 	}
 	main := d.streams[0]
 	t := c.eventTime(d, o.Time, main.schema)
-	if o.Time.Column == "" && main.untimed != "" && !c.wrong(where.under("column")) {
+	if o.Time.Column == "" && main.untimed != "" && !main.writesTime && !c.wrong(where.under("column")) {
 		c.missing(where.under("column"), "add column: COLUMN", "the rows of operator %q have no event time, and time does not say in which column it is", d.name)
 	}
 	main.untimed = ""
