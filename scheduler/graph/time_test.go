@@ -25,7 +25,7 @@ sinks: { out: { from: hourly, stdout: } }
 		t.Errorf("its time is %+v, should be of the rows", n.Time)
 	}
 	_, problems = Load(t.Context(), "p.yaml", fmt.Appendf(nil, file, ""), fakeCatalog())
-	const want = `p.yaml:6:33: window "hourly" needs rows with an event time; ` +
+	const want = `p.yaml:6:34: window "hourly" needs rows with an event time; ` +
 		`operator "stamp" writes event times, and nothing makes a watermark of them; add to it time: {out_of_order: 5s}`
 	if got := problems.Error(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
