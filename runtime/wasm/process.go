@@ -104,8 +104,8 @@ func (o *process) Open(ctx context.Context) error {
 		return o.moduleError(blameStore(err))
 	}
 	o.sweeps[0].sweeper, o.sweeps[1].sweeper = o.states.sweeper(false), o.states.sweeper(true)
-	o.event = &service{timer.New(o.ctx.State, timer.EventTime), abi.SchemaEventTimer}
-	o.processing = &service{timer.New(o.ctx.State, timer.ProcessingTime), abi.SchemaProcessingTimer}
+	o.event = &service{Timers: timer.New(o.ctx.State, timer.EventTime), number: abi.SchemaEventTimer}
+	o.processing = &service{Timers: timer.New(o.ctx.State, timer.ProcessingTime), number: abi.SchemaProcessingTimer}
 	if err := o.advance(); err != nil {
 		return o.moduleError(err)
 	}
@@ -275,7 +275,7 @@ func (o *process) Next() time.Time {
 	return at
 }
 
-// Tick fires the timers of processing time up to now.
+// Tick fires timers of processing time up to now. It may leave some, which are due for the next Tick: rows come in between.
 func (o *process) Tick(ctx context.Context, now time.Time, out operator.Output) error {
 	if err := o.advance(); err != nil {
 		return o.moduleError(err)

@@ -69,6 +69,8 @@ func (p *pendingTimers) put(s *states, m *batch.Message) error {
 type service struct {
 	*timer.Timers
 	number uint32 // of the schema
+	behind bool   // timers are due that a Tick has left
+	chains chains
 }
 
 // due are the timers that are being fired.
@@ -77,7 +79,6 @@ type due struct {
 	upTo    int64
 	keys    keys
 	builder *batch.Builder
-	chains  chains
 }
 
 // What a batch of timers has at most.
@@ -86,12 +87,24 @@ const (
 	timerBytes = 256 << 10
 )
 
-// fire hands all timers of a clock up to a time to the guest, also those that it sets on the way.
+// tickCalls is how many calls a Tick makes at most: a guest that takes longer over its timers of processing time than they
+// lie apart would never get to its rows otherwise, nor to its end.
+const tickCalls = 1024
+
+// fire hands all timers of a clock up to a time to the guest, also those that it sets on the way; of processing time
+// so many as one Tick may.
 func (o *process) fire(ctx context.Context, clock *service, upTo int64, out operator.Output) error {
 	o.due.clock, o.due.upTo = clock, upTo
-	o.due.chains.reset()
+	if !clock.behind {
+		clock.chains.reset()
+	}
+	clock.behind = false
 	defer func() { o.due.clock = nil }()
-	for {
+	for calls := 0; ; calls++ {
+		if clock.number == abi.SchemaProcessingTimer && calls == tickCalls {
+			clock.behind = true
+			return nil
+		}
 		timers, err := o.collect()
 		if timers == nil || err != nil {
 			return err
@@ -193,7 +206,7 @@ func (o *process) setTimers() error {
 			return &storeError{err}
 		}
 		if o.chained(&c) {
-			o.due.chains.add(key)
+			o.due.clock.chains.add(key)
 		}
 	}
 	return nil
@@ -211,9 +224,13 @@ func (o *process) chained(c *timerChange) bool {
 func (o *process) checkChains() error {
 	for i := range o.states.timers.list {
 		c := &o.states.timers.list[i]
-		if o.chained(c) && o.due.chains.full(&o.keys.keys[c.key]) {
-			return breachf("the timers of the key %s go on for ever: each of %d set another that was due already; "+
-				"at the end of all input, when the watermark is the greatest there is, set none", o.keyText(o.keys.keys[c.key].Key), abi.MaxTimerChain)
+		if o.chained(c) && o.due.clock.chains.full(&o.keys.keys[c.key]) {
+			cure := "set one that is later, or none"
+			if o.due.upTo == int64(watermark.Max) {
+				cure = "at the end of all input, when the watermark is the greatest there is, set none"
+			}
+			return breachf("the timers of the key %s go on for ever: each of %d set another that was due already; %s",
+				o.keyText(o.keys.keys[c.key].Key), abi.MaxTimerChain, cure)
 		}
 	}
 	return nil
