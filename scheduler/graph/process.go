@@ -133,7 +133,11 @@ func (c *checker) processInputs(d *draft, o *Operator, g *guest) []processInput 
 		number := slices.Index(names, given.Name)
 		feed(given.From, number)
 		if number < 0 {
-			c.unknown(where, names, "operator %q has no input %q", g.op.Name, clip(given.Name))
+			if len(names) == 1 && names[0] == "" {
+				c.report(where.itsKey(), "write from: NODE instead of inputs", "operator %q has no input %q, but one without a name", g.op.Name, clip(given.Name))
+			} else {
+				c.unknown(where, names, "operator %q has no input %q", g.op.Name, clip(given.Name))
+			}
 			continue
 		}
 		in := &inputs[number]
