@@ -5,6 +5,7 @@ package window
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -52,6 +53,7 @@ type PerKey struct {
 	timers    *timer.Timers
 	clock     *timer.Timers // nil without early results
 	tick      time.Time
+	trigger   *triggered // nil where the watermark fires windows
 	results   results
 
 	index   index   // the slot of a key is its place
@@ -147,7 +149,7 @@ func NewPerKey(ctx operator.Context, spec Spec) (*PerKey, error) {
 	if spec.Early > 0 {
 		w.clock = timer.New(ctx.State, timer.ProcessingTime)
 	}
-	if w.groups, err = newAccumulators(ctx, &spec, spec.Purge || spec.Keep != nil); err != nil {
+	if w.groups, err = newAccumulators(ctx, &spec, spec.Purge || spec.Keep != nil || spec.Trigger != nil); err != nil {
 		return nil, err
 	}
 	w.groups.keyOf = w.keyOf
@@ -166,19 +168,35 @@ func NewPerKey(ctx operator.Context, spec Spec) (*PerKey, error) {
 		w.keeps, w.rebuilt = spec.keptColumns(), ctx.Pool.NewBuilder(spec.Input)
 	}
 	w.results = newResults(&spec, ctx.Pool.NewBuilder(schema), &keeper{accumulators: w.groups})
+	if spec.Trigger != nil {
+		if w.trigger, err = newTriggered(ctx, w); err != nil {
+			return nil, err
+		}
+	}
 	return w, nil
 }
 
-// Open opens the aggregates.
+// Open opens the aggregates and the trigger.
 func (w *PerKey) Open(ctx context.Context) error {
 	if err := w.groups.open(ctx); err != nil {
 		return err
 	}
+	if w.trigger != nil {
+		if err := w.trigger.op.Open(ctx); err != nil {
+			return err
+		}
+	}
 	return w.schedule()
 }
 
-// Close closes the aggregates.
-func (w *PerKey) Close(ctx context.Context) error { return w.groups.close(ctx) }
+// Close closes the aggregates and the trigger.
+func (w *PerKey) Close(ctx context.Context) error {
+	err := w.groups.close(ctx)
+	if w.trigger != nil {
+		err = errors.Join(err, w.trigger.op.Close(ctx))
+	}
+	return err
+}
 
 // Process puts rows into the windows of their keys.
 func (w *PerKey) Process(ctx context.Context, _ int, b *batch.Batch, out operator.Output) error {
@@ -193,9 +211,25 @@ func (w *PerKey) Process(ctx context.Context, _ int, b *batch.Batch, out operato
 	if err := w.read(ctx, was); err != nil {
 		return err
 	}
-	w.batch, w.out = b, out
-	defer func() { w.batch, w.out = nil, nil }()
-	for row, place := range w.places {
+	w.out = out
+	defer func() { w.out = nil }()
+	var err error
+	if w.trigger != nil {
+		err = w.trigger.process(ctx, b)
+	} else {
+		err = w.addRows(ctx, b, w.places)
+	}
+	if err != nil {
+		return err
+	}
+	return w.settle(ctx, out)
+}
+
+// addRows puts the rows of a batch, whose keys are at places, into windows.
+func (w *PerKey) addRows(ctx context.Context, b *batch.Batch, places []uint32) error {
+	w.batch = b
+	defer func() { w.batch = nil }()
+	for row, place := range places {
 		if err := w.add(ctx, row, place); err != nil {
 			return err
 		}
@@ -203,10 +237,7 @@ func (w *PerKey) Process(ctx context.Context, _ int, b *batch.Batch, out operato
 	if err := w.cut(ctx); err != nil {
 		return err
 	}
-	if err := w.tooLate(ctx); err != nil {
-		return err
-	}
-	return w.settle(ctx, out)
+	return w.tooLate(ctx)
 }
 
 // settle ends a call that took rows.
@@ -280,7 +311,7 @@ func (w *PerKey) put(ctx context.Context, row int, place uint32, of *ofWindow) e
 	w.write(place)
 	w.armAt(place, of)
 	fired := w.fires(of) <= w.mark
-	if w.modules && (fired || w.spec.EarlyRows > 0) {
+	if w.modules && (fired || w.spec.EarlyRows > 0 || w.trigger != nil) {
 		return w.putAlone(ctx, row, place, of)
 	}
 	if w.spec.Keep == nil {
@@ -293,7 +324,7 @@ func (w *PerKey) put(ctx context.Context, row int, place uint32, of *ofWindow) e
 		w.due = append(w.due, firing{place: place, slot: of.slot})
 		return nil
 	}
-	return w.change(place, of)
+	return w.change(row, place, of)
 }
 
 // putAlone adds the row alone, to see whether a module fails it.
@@ -312,17 +343,20 @@ func (w *PerKey) putAlone(ctx context.Context, row int, place uint32, of *ofWind
 	if w.counts(of, w.fires(of) <= w.mark) {
 		return w.give(ctx, []firing{{place: place, slot: of.slot}}, w.out)
 	}
-	return w.change(place, of)
+	return w.change(row, place, of)
 }
 
 // counts counts a row of a window, and says whether a result follows at once.
 func (w *PerKey) counts(of *ofWindow, fired bool) bool {
 	of.since++
-	return fired || w.spec.EarlyRows > 0 && of.since >= w.spec.EarlyRows
+	return w.trigger == nil && (fired || w.spec.EarlyRows > 0 && of.since >= w.spec.EarlyRows)
 }
 
-// change notes that a window has changed and that no result has followed.
-func (w *PerKey) change(place uint32, of *ofWindow) error {
+// change notes that a window has changed by a row and that no result has followed.
+func (w *PerKey) change(row int, place uint32, of *ofWindow) error {
+	if w.trigger != nil {
+		w.trigger.saw(row, of)
+	}
 	if w.clock == nil {
 		return nil
 	}

@@ -22,6 +22,13 @@ import (
 func (w *PerKey) Watermark(ctx context.Context, t abi.EventTime, out operator.Output) error {
 	before := w.mark
 	w.mark = t
+	w.out = out
+	defer func() { w.out = nil }()
+	if w.trigger != nil {
+		if err := w.trigger.op.Watermark(ctx, t, w.trigger); err != nil {
+			return err
+		}
+	}
 	for more := true; more; {
 		var err error
 		if more, err = w.pop(ctx, w.timers, int64(t)); err != nil {
@@ -60,6 +67,9 @@ func (w *PerKey) pop(ctx context.Context, timers *timer.Timers, upTo int64) (mor
 // fire gives the results of windows of the keys at w.places that end after the watermark of before and by
 // that of now.
 func (w *PerKey) fire(ctx context.Context, before abi.EventTime, out operator.Output) error {
+	if w.trigger != nil {
+		return nil
+	}
 	w.due = w.due[:0]
 	for _, place := range w.places {
 		k := &w.keys[place]
@@ -132,11 +142,24 @@ func (w *PerKey) schedule() error {
 	return err
 }
 
-// Next returns when early results are due.
-func (w *PerKey) Next() time.Time { return w.tick }
+// Next returns when early results are due, or the trigger is to have its tick.
+func (w *PerKey) Next() time.Time {
+	if w.trigger != nil {
+		return w.trigger.next()
+	}
+	return w.tick
+}
 
-// Tick gives the results so far of windows that have changed and have not fired.
+// Tick gives the results so far of windows that have changed and have not fired, or those that the trigger wants.
 func (w *PerKey) Tick(ctx context.Context, now time.Time, out operator.Output) error {
+	if w.trigger != nil {
+		w.out = out
+		defer func() { w.out = nil }()
+		if err := w.trigger.tick(ctx, now); err != nil {
+			return err
+		}
+		return w.settle(ctx, out)
+	}
 	for more := true; more; {
 		var err error
 		if more, err = w.pop(ctx, w.clock, now.UnixMicro()); err != nil {
@@ -266,7 +289,10 @@ func (w *PerKey) append(ctx context.Context, to *batch.Builder, some []firing) e
 
 // appendBounds appends window_start and window_end: nulls of a window that has no bounds.
 func (w *PerKey) appendBounds(to *batch.Builder, of span) {
-	start, end := to.Column(w.results.keys), to.Column(w.results.keys+1)
+	w.appendBoundsTo(to.Column(w.results.keys), to.Column(w.results.keys+1), of)
+}
+
+func (w *PerKey) appendBoundsTo(start, end *batch.ColumnBuilder, of span) {
 	if w.spec.Global {
 		start.AppendNull()
 		end.AppendNull()

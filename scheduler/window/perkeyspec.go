@@ -11,9 +11,9 @@ import (
 )
 
 // PerKey says whether NewPerKey returns the operator: each key has windows of its own, or ones whose results are of
-// rows of its own choice.
+// rows, or come at times, of its own choice.
 func (s *Spec) PerKey() bool {
-	return s.Session != nil || s.Count != nil || s.Global || s.Purge || s.Keep != nil
+	return s.Session != nil || s.Count != nil || s.Global || s.Purge || s.Keep != nil || s.Trigger != nil
 }
 
 // checkPerKey returns what is not possible of windows that each key has of its own.
@@ -27,11 +27,14 @@ func (s *Spec) checkPerKey() error {
 	if err := s.checkKeep(); err != nil {
 		return err
 	}
+	if err := s.checkTrigger(); err != nil {
+		return err
+	}
 	switch {
 	case kinds != 1:
 		return fmt.Errorf("a window is one of a session, a count of rows, and global, or it has a size")
 	case s.Slide != 0 || s.Step != 0:
-		return fmt.Errorf("windows that overlap share their rows, and neither purge nor keep some")
+		return fmt.Errorf("windows that overlap share their rows, and neither purge nor keep some, and have no trigger")
 	case s.Size == 0 && (s.Offset != 0 || s.Zone != nil):
 		return fmt.Errorf("a window without a size has no offset or zone")
 	case s.Lateness < 0 || s.Lateness > MaxSize:
@@ -46,7 +49,7 @@ func (s *Spec) checkPerKey() error {
 		return fmt.Errorf("a window has at least one aggregate, such as rows: count()")
 	case s.Changes:
 		return fmt.Errorf("a window that is of a key's own can't take rows back, and the input is a changelog")
-	case s.Updates != Append && s.Lateness == 0 && s.Early == 0 && s.EarlyRows == 0:
+	case s.Updates != Append && s.Lateness == 0 && s.Early == 0 && s.EarlyRows == 0 && s.Trigger == nil:
 		return fmt.Errorf("no result is updated without lateness and early results")
 	case s.Purge && s.Updates != Append:
 		return fmt.Errorf("a result that is purged is not updated: the next one is of other rows")

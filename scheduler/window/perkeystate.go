@@ -136,8 +136,16 @@ func (w *PerKey) appendWindow(dst []byte, k *ofKey, of *ofWindow) []byte {
 	return w.appendKeptRows(dst, of)
 }
 
-// Flush writes the keys that differ from what the store has.
+// Flush writes the keys that differ from what the store has, and what the trigger remembers.
 func (w *PerKey) Flush(ctx context.Context) error {
+	if err := w.writeKeys(ctx); err != nil || w.trigger == nil {
+		return err
+	}
+	return w.trigger.flush(ctx)
+}
+
+// writeKeys writes the keys that differ from what the store has.
+func (w *PerKey) writeKeys(ctx context.Context) error {
 	var slots []uint32
 	from := 0
 	for i, place := range w.changed {
@@ -204,7 +212,7 @@ const fewKeys = 1024
 // most.
 func (w *PerKey) limit(ctx context.Context) error {
 	if w.memory() > w.spec.Memory {
-		if err := w.Flush(ctx); err != nil {
+		if err := w.writeKeys(ctx); err != nil {
 			return err
 		}
 		for place := range w.keys {

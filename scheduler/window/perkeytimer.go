@@ -59,10 +59,10 @@ func (w *PerKey) next(k *ofKey) abi.EventTime {
 	return next
 }
 
-// nextOf returns when a window fires, or is over where it has fired.
+// nextOf returns when a window fires, or is over where it has fired, or where a trigger fires it.
 func (w *PerKey) nextOf(of *ofWindow) abi.EventTime {
 	at := w.fires(of)
-	if at <= w.mark {
+	if at <= w.mark || w.trigger != nil {
 		at += w.lateness
 	}
 	return at

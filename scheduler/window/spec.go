@@ -63,7 +63,10 @@ type Spec struct {
 	// Purge says that rows which are in a result are in no later one. Of windows that do not overlap.
 	Purge bool
 	// Keep is which rows of a window its results are of; nil for all. Of windows that do not overlap, as Purge.
-	Keep       *Keep
+	Keep *Keep
+	// Trigger says when there are results; nil for at the end and as Early and EarlyRows say. Of windows that do not
+	// overlap, as Purge.
+	Trigger    *Trigger
 	Aggregates []Aggregate
 
 	// Memory is how many bytes the groups of a subtask may take in memory; 0 is DefaultMemory.
