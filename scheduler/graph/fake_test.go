@@ -202,6 +202,9 @@ func processes() []describe.Operator {
 		{Name: "match", Kind: describe.Process, Outputs: out, Inputs: []describe.Port{{Name: "left", Fields: id}, {Name: "right", Fields: id}}},
 		{Name: "count", Kind: describe.Process, Inputs: []describe.Port{{Fields: id}},
 			Outputs: []describe.Port{{Fields: fields("n: int64"), Forward: true}}, Config: []abi.Field{withDefault("step: int64", "1")}},
+		{Name: "trigger", Kind: describe.Process, Key: fields("id: int64"), Inputs: []describe.Port{{Fields: fields("id: int64, price: int64, window_start: timestamp")}},
+			Outputs: []describe.Port{{Fields: fields("auction: int64, window_start: timestamp, window_end: timestamp, fire: bool, purge: bool")}}, Config: []abi.Field{withDefault("rows: int64", "10")}},
+		{Name: "anykey", Kind: describe.Process, Inputs: []describe.Port{{}}, Outputs: []describe.Port{{Fields: fields("fire: bool, purge: bool"), Forward: true}}},
 		{Name: "count_by_id", Kind: describe.Process, Key: id, Inputs: []describe.Port{{Fields: id}}, Outputs: []describe.Port{{Fields: fields("n: int64"), Forward: true}}},
 	}
 }

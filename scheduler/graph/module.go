@@ -63,6 +63,8 @@ func (c *checker) guest(w *Wasm, where place, kind describe.Kind) *guest {
 		return g
 	}
 	switch {
+	case kind == describe.Process:
+		c.report(at, "write it as a process", "operator %q is of kind %s, and a trigger is a process", g.op.Name, g.op.Kind)
 	case g.op.Kind == describe.Aggregate:
 		c.report(at, "use it in a window: aggregate: {NAME: {wasm: PATH, operator: "+g.op.Name+"}}", "operator %q is an aggregate, not a map", g.op.Name)
 	case g.op.Kind == describe.Map:

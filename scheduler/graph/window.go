@@ -55,6 +55,9 @@ type Window struct {
 	Purge bool `yaml:"purge"`
 	// Keep is which rows of a window, which does not overlap, its results are of; nil: all.
 	Keep *Keep `yaml:"keep"`
+	// Trigger is a process of a module that says when a window, which does not overlap, has results, in place of its end, Early and
+	// EarlyRows, and when its rows are dropped: see window.Trigger. nil: none.
+	Trigger *Wasm `yaml:"trigger"`
 	// TwoPhase is whether rows are aggregated before they are sent to the subtask of their key, and
 	// merged there. Nil: where that gives the same results and there are several subtasks.
 	TwoPhase *bool `yaml:"two_phase"`
@@ -135,8 +138,11 @@ func (c *checker) windows(d *draft, w *Window, spec *window.Spec, in *stream) {
 		}
 		spec.EarlyRows = w.EarlyRows
 	}
-	if w.Updates != window.Append && w.Lateness == 0 && w.Early == 0 && w.EarlyRows == 0 {
+	if w.Updates != window.Append && w.Lateness == 0 && w.Early == 0 && w.EarlyRows == 0 && w.Trigger == nil {
 		c.report(where.under("updates").itsKey(), "add lateness: 1m or early: 10s, or leave updates out", "each result of window %q comes once", d.name)
+	}
+	if w.Trigger != nil {
+		c.trigger(d, w, where, spec, in)
 	}
 }
 
@@ -360,6 +366,9 @@ func (c *checker) windowAbout(o *Operator) string {
 		}
 		if w.Keep != nil {
 			s.WriteString(", " + w.Keep.about())
+		}
+		if t := w.Trigger; t != nil {
+			fmt.Fprintf(&s, ", trigger %s", strings.TrimSpace(t.Path+" "+t.Operator))
 		}
 	}
 	if len(o.Key) > 0 {

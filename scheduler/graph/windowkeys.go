@@ -35,7 +35,7 @@ func (c *checker) says(w *Window, where place) func(name string) bool {
 		"tumble": w.Tumble != 0, "slide": w.Slide != 0, "cumulate": w.Cumulate != 0, "size": w.Size != 0, "offset": w.Offset != 0,
 		"zone": w.Zone != "", "two_phase": w.TwoPhase != nil, "session": w.Session != 0, "session_gap": w.SessionGap != "",
 		"count": w.Count != 0, "every": w.Every != 0, "global": w.Global, "lateness": w.Lateness != 0, "early": w.Early != 0,
-		"early_rows": w.EarlyRows != 0, "purge": w.Purge, "keep": w.Keep != nil,
+		"early_rows": w.EarlyRows != 0, "purge": w.Purge, "keep": w.Keep != nil, "trigger": w.Trigger != nil,
 	}
 	return func(name string) bool { return set[name] || c.given(where.under(name)) }
 }
@@ -81,11 +81,11 @@ func (c *checker) perKey(w *Window, where place, spec *window.Spec, in *stream) 
 	return true
 }
 
-// chosen checks windows with a size whose results are of some of their rows.
+// chosen checks windows with a size whose results are of some of their rows, or have a trigger.
 func (c *checker) chosen(w *Window, where place, spec *window.Spec, in *stream, says func(string) bool) {
 	c.rows(w, where, spec)
-	for _, key := range []string{"purge", "keep"} {
-		if key == "purge" && !w.Purge || key == "keep" && w.Keep == nil {
+	for _, key := range []string{"purge", "keep", "trigger"} {
+		if key == "purge" && !w.Purge || key == "keep" && w.Keep == nil || key == "trigger" && w.Trigger == nil {
 			continue
 		}
 		at := where.under(key).itsKey()
@@ -134,7 +134,7 @@ func (c *checker) meaningless(kind string) []string {
 	keys := []string{"size", "offset", "zone", "two_phase"}
 	switch kind {
 	case "count":
-		return append(keys, "lateness", "early", "early_rows", "purge", "keep")
+		return append(keys, "lateness", "early", "early_rows", "purge", "keep", "trigger")
 	case "global":
 		return append(keys, "lateness")
 	}

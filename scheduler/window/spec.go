@@ -17,6 +17,8 @@
 // rows as they come; or one global window. PerKey is their operator, and that of tumbling windows whose results are not of all their
 // rows; Aligned is that of windows that all keys share.
 //
+// A Trigger says when windows of which each key has its own give results, where that is neither at their end nor by time or rows.
+//
 // Windows that overlap are sliced: a row is folded into one slice, and a window merges its slices.
 //
 // All that an operator knows is in its store after Flush, under the key groups of its keys.

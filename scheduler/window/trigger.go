@@ -54,6 +54,12 @@ func (s *Spec) decisionFields() []abi.Field {
 	return append(fields, abi.Field{Name: ColumnStart, Type: abi.Timestamp}, abi.Field{Name: ColumnFire, Type: abi.Bool}, abi.Field{Name: ColumnPurge, Type: abi.Bool})
 }
 
+// CheckDecisions returns what is not possible of the columns of a trigger's decisions.
+func (s *Spec) CheckDecisions() error {
+	_, err := s.decisionColumns()
+	return err
+}
+
 // decisionColumns returns where a trigger's decisions have their columns.
 func (s *Spec) decisionColumns() ([]int, error) {
 	var columns []int
@@ -83,6 +89,5 @@ func (s *Spec) checkTrigger() error {
 	if _, err := s.TriggerInput(); err != nil {
 		return err
 	}
-	_, err := s.decisionColumns()
-	return err
+	return s.CheckDecisions()
 }

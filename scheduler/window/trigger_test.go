@@ -477,7 +477,7 @@ func compareTriggered(t *testing.T, seed uint64, cases []operatortest.Case) {
 		about := triggeredCase{sessionCase{spec, c}, does}
 		operatortest.Same(t, about, operatortest.Lines(got.Port(PortResults)), want)
 		operatortest.Same(t, about, operatortest.Lines(got.Port(PortLate)), late)
-		if n := got.Counters["astray"]; n != m.astray || len(got.Failed) != m.failed {
+		if n := got.Counters["unknown_windows"]; n != m.astray || len(got.Failed) != m.failed {
 			t.Fatalf("%v: %d decisions are astray, should be %d; %d rows failed of %d", about, n, m.astray, len(got.Failed), m.failed)
 		}
 		if _, err := operatortest.Table(got.Port(PortResults)); err != nil {

@@ -55,7 +55,7 @@ func newTriggered(ctx operator.Context, w *PerKey) (*triggered, error) {
 	n := len(w.spec.Key)
 	t := &triggered{
 		of: w, reads: reads, key: columns[:n], start: columns[n], fire: columns[n+1], purge: columns[n+2],
-		astray: ctx.Counters.Get("astray"),
+		astray: ctx.Counters.Get("unknown_windows"),
 		bounds: ctx.Pool.NewBuilder(&abi.Schema{Fields: reads.Fields[len(reads.Fields)-2:]}),
 	}
 	ctx.State = inner.New(ctx.State)
