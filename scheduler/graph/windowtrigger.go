@@ -48,7 +48,7 @@ func (c *checker) trigger(d *draft, w *Window, where place, spec *window.Spec, i
 	if out.Forward {
 		decisions, _ = operator.Forward(reads, out.Fields)
 	}
-	spec.Trigger = &window.Trigger{Decisions: decisions}
+	spec.Trigger = &window.Trigger{Decisions: decisionsOf(g, spec, decisions)}
 	if err := spec.CheckDecisions(); err != nil {
 		c.report(at, "", "operator %q: %v", g.op.Name, err)
 		return
@@ -71,6 +71,19 @@ func (c *checker) oneInAndOut(g *guest, at place) bool {
 		return true
 	}
 	return false
+}
+
+// decisionsOf returns the schema of decisions with the key columns called as those of the window, where the process has a key of its own
+// and calls them as there.
+func decisionsOf(g *guest, spec *window.Spec, decisions *abi.Schema) *abi.Schema {
+	out := &abi.Schema{Fields: slices.Clone(decisions.Fields)}
+	for i := range g.op.Key {
+		name := spec.Input.Fields[spec.Key[i]].Name
+		if at := decisions.Index(g.op.Key[i].Name); at >= 0 && decisions.Index(name) < 0 {
+			out.Fields[at].Name = name
+		}
+	}
+	return out
 }
 
 // keyOfTrigger says whether a process that has a key of its own has that of the window.
