@@ -167,7 +167,8 @@ func TestNoMoreRequestsAreInFlightThanAllowedAndKeysAreAskedForOnce(t *testing.T
 		begin := time.Now()
 		operatortest.Run(t, subject(remoteSpec(Remote{InFlight: 3, Keys: 2}, f)), one,
 			[]operatortest.Event{rowsOf(1, 2, 1, 1, 3, 4, 2, 5, 6, 7, 8, 9, 10, 11)})
-		if f.most != 3 || !slices.Equal(f.asked, []int{2, 2, 2, 2, 2, 1}) || time.Since(begin) != 2*time.Second {
+		slices.Sort(f.asked) // which of those in flight at a time comes first is chance
+		if f.most != 3 || !slices.Equal(f.asked, []int{1, 2, 2, 2, 2, 2}) || time.Since(begin) != 2*time.Second {
 			t.Errorf("%d requests in flight of %d keys in %v", f.most, f.asked, time.Since(begin))
 		}
 		if f.opened != 0 {
