@@ -143,8 +143,13 @@ func flagHint(cmd *cobra.Command, err error) string {
 
 // exactly is cobra's check of the number of arguments, as a user's error that says what they are.
 func exactly(n int, what string) cobra.PositionalArgs {
+	return arguments(func(given int) bool { return given == n }, what)
+}
+
+// arguments takes as many arguments as it may be.
+func arguments(may func(given int) bool, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == n {
+		if may(len(args)) {
 			return nil
 		}
 		return userError{fmt.Errorf("%s takes %s, not %d arguments; see: %s --help", cmd.CommandPath(), what, len(args), cmd.CommandPath())}

@@ -55,3 +55,7 @@ func TestTestsThatAreWrongAreNotRun(t *testing.T) {
 	want(t, wasmill(t, "test", "visits.test.yaml"), 2, "",
 		"wasmill: visits.test.yaml:7:25: there is no column \"pge\"; did you mean \"page\"?\n")
 }
+
+func TestTestSaysWhatItTakes(t *testing.T) {
+	want(t, wasmill(t, "test"), 2, "", "wasmill: wasmill test takes the paths of files of tests, not 0 arguments; see: wasmill test --help\n")
+}

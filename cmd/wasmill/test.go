@@ -42,7 +42,7 @@ anew over their state again and again, as after a failure.
 A step may have rows, watermark (a time for all sources, or one for each by name), clock (by how much processing time
 moves on), end: true (all sources end), expect (rows by sink, in any order; columns that no row names are not compared; a row's $kind
 is "+I", "-U", "+U" or "-D"), failures (rows that fail and are dropped: operator, reason) and fails (a text in the error that ends the job).`,
-		Args: cobra.MinimumNArgs(1),
+		Args: arguments(func(given int) bool { return given > 0 }, "the paths of files of tests"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := a.interruptible(cmd.Context())
 			defer stop()

@@ -165,7 +165,9 @@ func (c *checker) windowSize(w *Window, where place, spec *window.Spec) {
 		c.report(size.itsKey(), "write tumble: "+durationText(w.Size)+", or add slide: or cumulate:", "size alone does not say when windows begin")
 		return
 	case len(given) == 0:
-		c.missing(where.under("tumble"), "add tumble: 10s", "the window has no size")
+		if !c.wrong(where) { // else what is wrong may be what it was to be
+			c.missing(where.under("tumble"), "add tumble: 10s", "the window has no size")
+		}
 		return
 	case len(given) > 1:
 		c.report(where.under(given[1]).itsKey(), "keep one", "a window has one of %s and %s", given[0], given[1])
