@@ -10,13 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/wasmill/wasmill/abi"
 	"github.com/wasmill/wasmill/abi/batch"
 	"github.com/wasmill/wasmill/scheduler/exchange"
 	"github.com/wasmill/wasmill/scheduler/operator"
 	"github.com/wasmill/wasmill/scheduler/watermark"
-	"github.com/wasmill/wasmill/state"
-	"github.com/wasmill/wasmill/state/memory"
 )
 
 // alarm is an operator that is called every so often, and notes when, in time since start.
@@ -113,60 +110,5 @@ func TestOperatorWhoseTimeHasAlwaysComeHoldsUpNoRows(t *testing.T) {
 	}
 	if got := task.Chain[0].Stats.RowsIn.Load(); got != 100 || len(a.ticks) == 0 || pool.Live() != 0 {
 		t.Errorf("%d rows, %d ticks, %d batches are left", got, len(a.ticks), pool.Live())
-	}
-}
-
-// hoarder is an operator that writes to its store only when it must.
-type hoarder struct {
-	pass
-	ctx  operator.Context
-	seen int64
-}
-
-var _ operator.Stateful = (*hoarder)(nil)
-
-func (h *hoarder) Process(_ context.Context, _ int, b *batch.Batch, _ operator.Output) error {
-	h.seen += int64(b.Rows())
-	return nil
-}
-
-func (h *hoarder) Flush(context.Context) error {
-	return h.ctx.State.Put(state.AppendKey(nil, state.Unkeyed, 1, nil, nil), state.AppendTime(nil, h.seen))
-}
-
-// flushes counts the flushes of a store.
-type flushes struct {
-	state.Store
-	count int
-}
-
-func (f *flushes) Flush() error {
-	f.count++
-	return f.Store.Flush()
-}
-
-func TestFlushStateBringsWhatOperatorsRememberIntoTheirStores(t *testing.T) {
-	pool := &batch.Pool{}
-	store := &flushes{Store: memory.New(state.Split(state.DefaultGroups, 0, 1))}
-	n := operatorNode("hoarder", &hoarder{ctx: operator.Context{State: store}})
-	n.State = store
-	task := newTask(1, operatorNode("pass", &pass{}), n)
-	feed(t, task, 0, exchange.Element{Batch: rows(pool, row{n: 1}, row{n: 2})}, mark(abi.EventTime(5)), end)
-	if err := task.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if store.Stats().Entries != 0 || store.count != 0 {
-		t.Fatal("the store was written before it had to be")
-	}
-	if err := task.FlushState(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	var keys, values state.Strings
-	keys.Append(state.AppendKey(nil, state.Unkeyed, 1, nil, nil))
-	if err := store.Get(&keys, &values); err != nil {
-		t.Fatal(err)
-	}
-	if values.At(0) == nil || state.Time(values.At(0)) != 2 || store.count != 1 {
-		t.Errorf("the store has %x after %d flushes", values.At(0), store.count)
 	}
 }

@@ -335,19 +335,6 @@ func (n *Node) due(ctx context.Context, now time.Time, latency time.Duration) er
 	return nil
 }
 
-// flushState writes what the operator remembers to its store, and flushes that.
-func (n *Node) flushState(ctx context.Context) error {
-	if op, ok := n.Operator.(operator.Stateful); ok {
-		if err := n.named(ctx, op.Flush(ctx)); err != nil {
-			return err
-		}
-	}
-	if n.State == nil {
-		return nil
-	}
-	return n.named(ctx, n.State.Flush())
-}
-
 func (n *Node) flush(ctx context.Context) error {
 	if err := n.show(ctx); err != nil {
 		return err

@@ -194,17 +194,6 @@ func (t *Task) deadline() time.Time {
 	return first
 }
 
-// FlushState has every operator of the chain write what it remembers to its store, and flushes the
-// stores. It is called between two elements, on the goroutine of Run.
-func (t *Task) FlushState(ctx context.Context) error {
-	for _, n := range t.Chain {
-		if err := n.flushState(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Recovered turns a panic of the engine into an error, so that one job's bug is not the end of
 // another job: defer it with the error to return.
 func Recovered(name string, stack func() []byte, err *error) {
